@@ -1,0 +1,25 @@
+"""The language of Ravine: hyperparameters, rules, surfaces, and the one loop that runs them. Imports numpy alone."""
+
+from core.hyper import Hyper
+from core.rule import Preset, Rule, Twin, rule
+from core.schedule import SCHEDULES, Schedule
+from core.simulate import DIVERGENCE_BOUND, DRIVER, simulate
+from core.surface import Surface, surface
+from core.trajectory import Objective, Trajectory
+
+__all__ = [
+    "DIVERGENCE_BOUND",
+    "DRIVER",
+    "SCHEDULES",
+    "Hyper",
+    "Objective",
+    "Preset",
+    "Rule",
+    "Schedule",
+    "Surface",
+    "Trajectory",
+    "Twin",
+    "rule",
+    "simulate",
+    "surface",
+]

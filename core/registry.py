@@ -1,0 +1,34 @@
+"""Finding what a package declares: one file dropped into the folder is enough, and a broken one is loud."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def discover(package: ModuleType, kind: type[T]) -> Iterator[tuple[str, T]]:
+    """Every object of `kind` defined in the package's modules, with its module's name, in file and then source order.
+
+    Raises ValueError for a module that declares none.
+    """
+    for info in pkgutil.iter_modules(package.__path__):
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        found = [value for value in vars(module).values() if isinstance(value, kind)]
+        if not found:
+            raise ValueError(f"{module.__name__} declares no {kind.__name__}")
+        for value in found:
+            yield info.name, value
+
+
+def keyed(entries: Iterator[T]) -> dict[str, T]:
+    """Entries by their `key`; ValueError when two share one."""
+    registry: dict[str, Any] = {}
+    for entry in entries:
+        key = entry.key  # type: ignore[attr-defined]
+        if key in registry:
+            raise ValueError(f"two entries are called {key!r}")
+        registry[key] = entry
+    return registry

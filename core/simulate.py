@@ -1,0 +1,281 @@
+"""The only loop in the project: every trajectory comes from `simulate`."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Annotated, Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from core.hyper import Hyper, declared
+from core.maths import clip, maximum, sqrt
+from core.rule import Rule
+from core.schedule import SCHEDULES, Schedule
+from core.trajectory import Objective, Trajectory
+
+DIVERGENCE_BOUND = 1e30
+"""A run whose position or loss exceeds this in magnitude has diverged."""
+
+CHECK_EVERY = 32
+"""Steps between looks at progress, cancellation and whether any run is still alive."""
+
+Parts = tuple[Any, ...]
+"""Parameters, gradients or directions: either one array (parameters, runs) or, for a single run, one float a coordinate."""
+
+
+@runtime_checkable
+class Analytic(Protocol):
+    """An objective that gives its partial derivatives coordinate by coordinate, on floats as well as on arrays."""
+
+    def partials(self, *coordinates: Any) -> Sequence[Any]: ...
+
+
+Steps = Annotated[int, Hyper(1, 5000, whole=True, help="How many updates every rule makes.")]
+WeightDecay = Annotated[
+    float, Hyper(1e-6, 10.0, "log", off=0.0, help="Decoupled decay λ: x shrinks by lr·λ·x each step (AdamW).")
+]
+L2 = Annotated[float, Hyper(1e-6, 10.0, "log", off=0.0, help="Coupled decay: λ·x is added to the gradient.")]
+ClipNorm = Annotated[
+    float, Hyper(1e-3, 1e3, "log", off=math.inf, help="A gradient longer than this is shortened to it, direction kept.")
+]
+ClipValue = Annotated[float, Hyper(1e-3, 1e3, "log", off=math.inf, help="Each gradient component is held within ± this.")]
+Noise = Annotated[
+    float,
+    Hyper(
+        1e-4, 100.0, "log", off=0.0, help="Standard deviation of the noise on each gradient component, the same for every rule."
+    ),
+]
+Seed = Annotated[int, Hyper(0, 9999, whole=True, help="Which noise: the same seed gives the same numbers.")]
+
+
+def simulate(
+    rule: Rule,
+    objective: Objective,
+    *,
+    start: Any = None,
+    hypers: Mapping[str, Any] | None = None,
+    steps: Steps = 500,
+    weight_decay: WeightDecay = 0.0,
+    l2: L2 = 0.0,
+    clip_norm: ClipNorm = math.inf,
+    clip_value: ClipValue = math.inf,
+    noise: Noise = 0.0,
+    schedule: Schedule | None = None,
+    seed: Seed = 0,
+    progress: Callable[[float], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Trajectory:
+    """Run a rule on an objective, one run or many at once.
+
+    start: (parameters,) or (runs, parameters), by default the objective's own. Each hyperparameter, and each of weight_decay,
+    l2, clip_norm, clip_value and noise: a float or (runs,). The gradient is what the objective gives, plus l2·x, plus noise,
+    then clipped by value, then by norm; the rule turns it into a direction; x ← x − lr·factor(t)·(direction + weight_decay·x).
+    Noise is one stream of standard normals (steps, parameters) from `seed`, shared by all runs and all rules.
+
+    `progress` is told the share done; when `should_stop` says True the trajectory so far is returned. A run whose position
+    or loss is not finite or exceeds DIVERGENCE_BOUND is frozen at that step and marked in `stopped`; it is not an error.
+
+    Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
+    """
+    asked = {"weight_decay": weight_decay, "l2": l2, "clip_norm": clip_norm, "clip_value": clip_value, "noise": noise}
+    settings = {name: DRIVER[name].check(DRIVER[name].off if value is None else value) for name, value in asked.items()}
+    steps, seed = int(_single("steps", steps)), int(_single("seed", seed))
+    rates = rule.check(hypers)
+    factors = (schedule or SCHEDULES["constant"]).factors(steps)
+    x0 = _starts(objective, start, {**rates, **settings, "schedule": factors[0]})
+    runs, parameters = x0.shape
+    lr = np.broadcast_to(rates.pop("lr") * factors, (steps, runs))
+    draws = np.random.default_rng(seed).standard_normal((steps, parameters))
+    march = partial(
+        _march,
+        rule,
+        rates,
+        settings,
+        progress=progress or (lambda share: None),
+        should_stop=should_stop or (lambda: False),
+    )
+
+    with np.errstate(all="ignore"):
+        recorded = None
+        plain = all(isinstance(value, float) for value in (*rates.values(), *settings.values()))
+        if runs == 1 and plain and isinstance(objective, Analytic):
+            # One run goes several times faster on plain floats. Where those raise and an array would hold inf or nan
+            # (x/0, an overflowing power), the run is done again on arrays; otherwise both agree bit for bit.
+            with suppress(ArithmeticError):
+                recorded = march(tuple(x0[0].tolist()), objective.partials, lr[:, 0].tolist(), draws.tolist())
+        if recorded is None:
+            columns = (np.ascontiguousarray(x0.T),)
+            recorded = march(columns, _on_columns(objective), lr, draws[:, None, :, None])
+        path, memory = recorded
+        rows = len(path)
+        x = np.array(path).reshape(rows, parameters, runs).swapaxes(1, 2)
+        slots = np.moveaxis(np.array(memory), 2, 0).reshape(-1, rows, parameters, runs).swapaxes(2, 3)
+        value = objective.value(x)
+        fine = (np.abs(x) <= DIVERGENCE_BOUND).all(axis=-1) & (np.abs(value) <= DIVERGENCE_BOUND)
+
+    dead = ~fine.all(axis=0)
+    taken = steps if dead.all() else rows - 1
+    stopped = np.where(dead, (~fine).argmax(axis=0), taken + 1)
+    kept = np.minimum(np.arange(taken + 1)[:, None], stopped), np.arange(runs)
+    return Trajectory(
+        x=_read_only(x[kept]),
+        value=_read_only(value[kept]),
+        stopped=_read_only(stopped),
+        state={name: _read_only(slot[kept]) for name, slot in zip(rule.slots, slots, strict=True)},
+        lr=lr[:taken],
+        evaluations=_read_only(np.minimum(stopped, taken)),
+        objective=objective,
+    )
+
+
+DRIVER: Mapping[str, Hyper] = declared(simulate)
+"""The hyperparameters of the loop itself, told once in `simulate`'s signature."""
+
+
+def _march(
+    rule: Rule,
+    rates: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    x: Parts,
+    gradient: Callable[..., Sequence[Any]],
+    lrs: Any,
+    draws: Any,
+    *,
+    progress: Callable[[float], None],
+    should_stop: Callable[[], bool],
+) -> tuple[list[Parts], list[tuple[Parts, ...]]]:
+    """The loop: positions and slots (a tuple for each part) at the start and after every step; one gradient a step."""
+    update = partial(rule.update if rule.slots else lambda *args, **kw: (rule.update(*args, **kw),), **rates)
+    before = list(_before(settings))
+    decay = settings["weight_decay"] if np.any(settings["weight_decay"]) else None
+    powers = {_identity(value): (0.0, 1.0) for value in rates.values()}
+    slots = tuple(tuple(part * 0.0 + initial for initial in rule.slots.values()) for part in x)
+    path, memory = [x], [slots]
+    wants_t, wants_x = "t" in rule.needs, "x" in rule.needs
+    supplied: dict[str, Any] = {}
+    for step, lr in enumerate(lrs):
+        if step % CHECK_EVERY == 0:
+            progress(step / len(lrs))
+            if should_stop() or not any(np.any(np.abs(part) <= DIVERGENCE_BOUND) for part in x):
+                break
+        g = gradient(*x)
+        for wrap in before:
+            g = wrap(g, x, draws[step])
+        if wants_t:
+            supplied["t"] = t = Step(step + 1)
+            t.powers = powers
+        moved = []
+        for part, slope, held in zip(x, g, slots, strict=True):
+            if wants_x:
+                supplied["x"] = part
+            moved.append(update(slope, *held, **supplied))
+        if decay is None:
+            x = tuple([part - lr * move[0] for part, move in zip(x, moved, strict=True)])
+        else:
+            x = tuple([part - lr * (move[0] + decay * part) for part, move in zip(x, moved, strict=True)])
+        slots = tuple([move[1:] for move in moved])
+        path.append(x)
+        memory.append(slots)
+    else:
+        progress(1.0)
+    return path, memory
+
+
+def _before(settings: Mapping[str, Any]) -> Iterator[Callable[[Parts, Parts, Any], Parts]]:
+    """What happens to the gradient before the rule sees it, in order; effects that are off are not there."""
+    if np.any(l2 := settings["l2"]):
+        yield lambda g, x, draw: tuple([slope + l2 * part for slope, part in zip(g, x, strict=True)])
+    if np.any(noise := settings["noise"]):
+        yield lambda g, x, draw: tuple([slope + noise * n for slope, n in zip(g, draw, strict=True)])
+    if np.any(np.isfinite(settings["clip_value"])):
+        bound = settings["clip_value"]
+        yield lambda g, x, draw: tuple([clip(slope, -bound, bound) for slope in g])
+    if np.any(np.isfinite(settings["clip_norm"])):
+        length = np.minimum(settings["clip_norm"], np.finfo(float).max)
+        length = length if length.ndim else float(length)
+
+        def shorten(g: Parts, x: Parts, draw: Any) -> Parts:
+            norm = sqrt(sum(c * c for slope in g for c in (slope if isinstance(slope, np.ndarray) else (slope,))))
+            share = length / maximum(norm, length)
+            return tuple([slope * share for slope in g])
+
+        yield shorten
+
+
+class Step(float):
+    """The step's number t, from 1, as rules see it.
+
+    `beta**t` of a hyperparameter is kept as a running product: it costs a multiplication, not a power, and it is the same
+    on a float and on an array bit for bit.
+    """
+
+    powers: dict[Any, tuple[float, Any]]
+
+    def __rpow__(self, base: Any, modulo: None = None) -> Any:
+        done, product = self.powers.get(_identity(base), (None, None))
+        if done is None:
+            return base ** float(self)
+        for _ in range(int(self - done)):
+            product = product * base
+        self.powers[_identity(base)] = float(self), product
+        return product
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if ufunc is np.power and inputs[1] is self:
+            return self.__rpow__(inputs[0])
+        return getattr(ufunc, method)(*(float(i) if i is self else i for i in inputs), **kwargs)
+
+
+def _identity(value: Any) -> Any:
+    return value if isinstance(value, float) else id(value)
+
+
+def _on_columns(objective: Objective) -> Callable[[np.ndarray], tuple[np.ndarray]]:
+    """The gradient on an array (parameters, runs): runs last, because numpy crawls over a trailing axis of length 2."""
+    if not isinstance(objective, Analytic):
+        return lambda x: (np.ascontiguousarray(objective.grad(x.T).T),)
+    partials = objective.partials
+
+    def gradient(x: np.ndarray) -> tuple[np.ndarray]:
+        g = np.empty_like(x)
+        for row, slope in zip(g, partials(*x), strict=True):
+            row[...] = slope
+        return (g,)
+
+    return gradient
+
+
+def _single(name: str, value: Any) -> float:
+    number = DRIVER[name].check(value)
+    if not isinstance(number, float):
+        raise ValueError(f"{name} has shape {number.shape}: allowed is one number for all runs")
+    return number
+
+
+def _starts(objective: Objective, start: Any, settings: Mapping[str, Any]) -> np.ndarray:
+    """(runs, parameters): as many runs as the starts and the arrays among the settings say."""
+    start = getattr(objective, "start", None) if start is None else start
+    if start is None:
+        raise ValueError("start is missing: this objective has none of its own")
+    try:
+        x0 = np.asarray(start, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"start = {start!r} is not a point: allowed is (parameters,) or (runs, parameters)") from None
+    parameters = len(getattr(objective, "start", x0[..., :].T))
+    if x0.ndim not in (1, 2) or x0.shape[-1] != parameters or not x0.size:
+        raise ValueError(f"start has shape {x0.shape}: allowed is ({parameters},) or (runs, {parameters})")
+    if not np.isfinite(x0).all():
+        raise ValueError(f"start = {start!r} is not allowed: every coordinate must be finite")
+    lengths = {name: len(value) for name, value in settings.items() if isinstance(value, np.ndarray) and len(value) > 1}
+    if x0.ndim == 2 and len(x0) > 1:
+        lengths["start"] = len(x0)
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise ValueError(f"the numbers of runs differ ({told}): allowed is one value, or one for each run")
+    return np.broadcast_to(x0, (max(lengths.values(), default=1), parameters)).copy()
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array

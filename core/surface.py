@@ -1,0 +1,184 @@
+"""An analytic loss surface: a formula in two variables, told once, with everything claimed about it as data."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from core.formula import Formula
+from core.hyper import Hyper, declared
+
+Point = tuple[float, float]
+Points = tuple[Point, ...]
+Place = Points | Callable[..., Points]
+Domain = tuple[Point, Point]
+
+ANGLE = Hyper(-180.0, 180.0, name="angle", default=0.0, help="Turns the whole surface about its centre, in degrees.")
+
+
+@dataclass(frozen=True)
+class Surface:
+    """f(x, y) on a square domain, possibly rotated.
+
+    `minima` are the global minima, `local_minima` and `saddles` the other known critical points, all of them at the present
+    parameters and rotation. `rotated` turns surface, start and critical points counter-clockwise about the domain's
+    centre and leaves the domain, which is only a window, where it is.
+    """
+
+    key: str
+    title: str
+    kind: str
+    source: str
+    lesson: str
+    domain: Domain
+    formula: Formula = field(repr=False)
+    hypers: Mapping[str, Hyper] = field(repr=False, hash=False, compare=False)
+    own_start: Point
+    own_minima: Place = field(repr=False)
+    own_local_minima: Place = field(repr=False)
+    own_saddles: Place = field(repr=False)
+    parameters: tuple[float, ...] = ()
+    angle: float = 0.0
+
+    def with_(self, **parameters: float) -> "Surface":
+        """The same surface with other parameters (a ravine's kappa); ValueError for an unknown or bad one."""
+        if unknown := [name for name in parameters if name not in self.hypers]:
+            has = ", ".join(self.hypers) or "none"
+            raise ValueError(f"{self.key} has no parameter {unknown[0]!r}: it has {has}")
+        now = dict(zip(self.hypers, self.parameters, strict=True)) | parameters
+        return replace(self, parameters=tuple(hyper.check(now[name]) for name, hyper in self.hypers.items()))
+
+    def rotated(self, degrees: float) -> "Surface":
+        """The surface turned by so many degrees, counter-clockwise, on top of any rotation it has."""
+        if not math.isfinite(degrees):
+            raise ValueError(f"angle = {degrees} is not allowed: it must be a finite number of degrees")
+        return replace(self, angle=self.angle + float(degrees))
+
+    @property
+    def start(self) -> Point:
+        """Where runs begin unless told otherwise."""
+        return self.turned((self.own_start,))[0]
+
+    @property
+    def minima(self) -> Points:
+        """The global minima; empty where the surface is unbounded below."""
+        return self.turned(self._place(self.own_minima))
+
+    @property
+    def local_minima(self) -> Points:
+        """Further, higher minima that are known."""
+        return self.turned(self._place(self.own_local_minima))
+
+    @property
+    def saddles(self) -> Points:
+        """Critical points from which the surface goes both up and down."""
+        return self.turned(self._place(self.own_saddles))
+
+    @property
+    def lowest(self) -> float | None:
+        """The value at the global minimum; None where the surface is unbounded below."""
+        return float(self.value(self.minima).min()) if self.minima else None
+
+    def value(self, points: Any) -> np.ndarray:
+        """f at points (..., 2) → (...)."""
+        x, y = self._coordinates(points)
+        return np.broadcast_to(self.formula.value(*self._unturned(x, y), *self.parameters), x.shape)
+
+    def grad(self, points: Any) -> np.ndarray:
+        """The gradient at points (..., 2) → (..., 2)."""
+        x, y = self._coordinates(points)
+        return np.stack(np.broadcast_arrays(*self.partials(x, y), x)[:2], axis=-1)
+
+    def hessian(self, points: Any) -> np.ndarray:
+        """The matrix of second derivatives at points (..., 2) → (..., 2, 2)."""
+        x, y = self._coordinates(points)
+        xx, xy, yy, _ = np.broadcast_arrays(*self.formula.hessian(*self._unturned(x, y), *self.parameters), x)
+        own = np.stack([np.stack([xx, xy], axis=-1), np.stack([xy, yy], axis=-1)], axis=-2)
+        if not self.angle:
+            return own
+        cos, sin = self._turn
+        turn = np.array([[cos, -sin], [sin, cos]])
+        return turn @ own @ turn.T
+
+    def partials(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """(fx, fy) coordinate by coordinate, on floats or on arrays of one shape: what `simulate` runs on."""
+        fu, fv = self.formula.gradient(*self._unturned(x, y), *self.parameters)
+        if not self.angle:
+            return fu, fv
+        cos, sin = self._turn
+        return cos * fu - sin * fv, sin * fu + cos * fv
+
+    def turned(self, points: Points) -> Points:
+        """Points of the unrotated surface, carried along by the rotation."""
+        if not self.angle:
+            return points
+        (cos, sin), (cx, cy) = self._turn, self.centre
+        return tuple((cx + cos * (x - cx) - sin * (y - cy), cy + sin * (x - cx) + cos * (y - cy)) for x, y in points)
+
+    @property
+    def centre(self) -> Point:
+        """The middle of the domain, about which the surface turns."""
+        (xlo, xhi), (ylo, yhi) = self.domain
+        return (xlo + xhi) / 2, (ylo + yhi) / 2
+
+    @property
+    def _turn(self) -> Point:
+        quarters, rest = divmod(self.angle, 90.0)
+        if not rest:  # quarter turns are exact, which cos(π/2) is not
+            return ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarters) % 4]
+        return math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
+
+    def _unturned(self, x: Any, y: Any) -> tuple[Any, Any]:
+        if not self.angle:
+            return x, y
+        (cos, sin), (cx, cy) = self._turn, self.centre
+        dx, dy = x - cx, y - cy
+        return cos * dx + sin * dy + cx, cos * dy - sin * dx + cy
+
+    def _place(self, place: Place) -> Points:
+        return place(*self.parameters) if callable(place) else place
+
+    @staticmethod
+    def _coordinates(points: Any) -> tuple[np.ndarray, np.ndarray]:
+        points = np.asarray(points, dtype=np.float64)
+        if points.shape[-1:] != (2,):
+            raise ValueError(f"points has shape {points.shape}: allowed is (..., 2), the last axis being x, y")
+        return points[..., 0].copy(), points[..., 1].copy()  # contiguous, so that numpy takes one code path for all
+
+
+def surface(
+    *,
+    title: str,
+    kind: str,
+    source: str,
+    lesson: str,
+    domain: Domain,
+    start: Point,
+    minima: Place = (),
+    local_minima: Place = (),
+    saddles: Place = (),
+) -> Callable[[Callable[..., Any]], Surface]:
+    """Declare a surface from its formula f(x, y, *, parameters); a place is points, or a function of the parameters to points."""
+
+    def declare(function: Callable[..., Any]) -> Surface:
+        hypers = declared(function)
+        return Surface(
+            key=function.__name__,
+            title=title,
+            kind=kind,
+            source=source,
+            lesson=lesson,
+            domain=domain,
+            formula=Formula(function),
+            hypers=MappingProxyType(dict(hypers)),
+            own_start=start,
+            own_minima=minima,
+            own_local_minima=local_minima,
+            own_saddles=saddles,
+            parameters=tuple(hyper.default for hyper in hypers.values()),
+        )
+
+    return declare
