@@ -24,10 +24,39 @@ def rosenbrock(x, y, *, a: Bottom = 1.0, b: Walls = 100.0):
     title="Ravine",
     kind="valleys",
     source="½(x² + κy²), the model problem of convergence theory; Nocedal & Wright, Numerical Optimization, § 3.3",
-    lesson="The steep direction limits the step, the flat one sets how many are needed. Turn it and see who relied on the axes.",
+    lesson="The steep direction limits the step and the flat one sets how many are needed; turned, it shows who relies on axes.",
     domain=((-2.0, 2.0), (-2.0, 2.0)),
     start=(-1.8, 0.9),
     minima=((0.0, 0.0),),
 )
 def ravine(x, y, *, kappa: Condition = 20.0):
     return 0.5 * (x**2 + kappa * y**2)
+
+
+@surface(
+    title="Beale",
+    kind="valleys",
+    source="Beale, Tech. Rep. 25, Statistical Techniques Research Group, Princeton, 1958; Moré, Garbow & Hillstrom 1981, no. 5",
+    lesson="The corners are steep and the floor is flat: a learning rate that survives the first crawls along the second.",
+    domain=((-4.5, 4.5), (-4.5, 4.5)),
+    start=(1.0, 2.0),
+    minima=((3.0, 0.5),),
+    saddles=((0.0, 1.0), (0.10053793732415836, -2.644513585023125)),
+)
+def beale(x, y):
+    return (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2
+
+
+# Every point with xy = 1 is a minimum, of sharpness x² + y²; the two flattest are listed.
+@surface(
+    title="Hyperbola",
+    kind="valleys",
+    source="½(xy − 1)², a linear network of two weights; Lewkowycz et al., The large learning rate phase, arXiv:2003.02218",
+    lesson="The valley floor is a curve of equal minima, sharp far out and flat in the middle; larger steps end flatter.",
+    domain=((-4.0, 4.0), (-4.0, 4.0)),
+    start=(3.0, 0.8),
+    minima=((1.0, 1.0), (-1.0, -1.0)),
+    saddles=((0.0, 0.0),),
+)
+def hyperbola(x, y):
+    return 0.5 * (x * y - 1) ** 2
