@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,7 +20,10 @@ DIVERGENCE_BOUND = 1e30
 CHECK_EVERY = 32
 """Steps between looks at progress, cancellation and whether any run is still alive."""
 
-Parts = tuple[Any, ...]
+BLOCK = 8192
+"""Numbers looked at together after the run: few enough to stay in the processor's cache."""
+
+Parts = Sequence[Any]
 """Parameters, gradients or directions: either one array (parameters, runs) or, for a single run, one float a coordinate."""
 
 
@@ -85,45 +88,55 @@ def simulate(
     factors = (schedule or SCHEDULES["constant"]).factors(steps)
     x0 = _starts(objective, start, {**rates, **settings, "schedule": factors[0]})
     runs, parameters = x0.shape
-    lr = np.broadcast_to(rates.pop("lr") * factors, (steps, runs))
-    draws = np.random.default_rng(seed).standard_normal((steps, parameters))
+    lr = rates.pop("lr") * factors
+    draws = np.random.default_rng(seed).standard_normal((steps if np.any(settings["noise"]) else 0, parameters))
     march = partial(
         _march,
         rule,
-        rates,
-        settings,
-        progress=progress or (lambda share: None),
+        settings=settings,
+        lrs=lr[:, 0].tolist() if lr.shape[1] == 1 else lr,
+        progress=_onwards(progress or (lambda share: None)),
         should_stop=should_stop or (lambda: False),
     )
+    tracks = 1 + len(rule.slots)  # what is recorded: x and each slot
+
+    def on_floats(objective: Analytic) -> tuple[int, np.ndarray]:
+        records = [[[0.0] * (steps + 1) for _ in range(tracks)] for _ in range(parameters)]
+        rows = march(x0[0].tolist(), records, objective.partials, rates, draws=draws.tolist())
+        return rows, np.array(records).transpose(1, 2, 0)[..., None]
+
+    def on_arrays(rates: Mapping[str, Any]) -> tuple[int, np.ndarray]:
+        record = np.empty((tracks, steps + 1, parameters, runs))
+        rows = march([np.ascontiguousarray(x0.T)], [list(record)], _on_columns(objective), rates, draws=draws[:, None, :, None])
+        return rows, record
 
     with np.errstate(all="ignore"):
-        recorded = None
+        # One run goes several times faster on plain floats, and agrees with the same run on arrays bit for bit. Where
+        # floats raise (x/0), arrays hold inf or nan; so the run is done again with no floats in it.
         plain = all(isinstance(value, float) for value in (*rates.values(), *settings.values()))
-        if runs == 1 and plain and isinstance(objective, Analytic):
-            # One run goes several times faster on plain floats. Where those raise and an array would hold inf or nan
-            # (x/0, an overflowing power), the run is done again on arrays; otherwise both agree bit for bit.
-            with suppress(ArithmeticError):
-                recorded = march(tuple(x0[0].tolist()), objective.partials, lr[:, 0].tolist(), draws.tolist())
-        if recorded is None:
-            columns = (np.ascontiguousarray(x0.T),)
-            recorded = march(columns, _on_columns(objective), lr, draws[:, None, :, None])
-        path, memory = recorded
-        rows = len(path)
-        x = np.array(path).reshape(rows, parameters, runs).swapaxes(1, 2)
-        slots = np.moveaxis(np.array(memory), 2, 0).reshape(-1, rows, parameters, runs).swapaxes(2, 3)
-        value = objective.value(x)
-        fine = (np.abs(x) <= DIVERGENCE_BOUND).all(axis=-1) & (np.abs(value) <= DIVERGENCE_BOUND)
+        try:
+            alone = runs == 1 and plain
+            rows, record = on_floats(objective) if alone and isinstance(objective, Analytic) else on_arrays(rates)
+        except ArithmeticError:
+            rows, record = on_arrays({name: np.atleast_1d(value) for name, value in rates.items()})
+        value, fine = _valued(objective, record[0], rows)
 
-    dead = ~fine.all(axis=0)
-    taken = steps if dead.all() else rows - 1
-    stopped = np.where(dead, (~fine).argmax(axis=0), taken + 1)
-    kept = np.minimum(np.arange(taken + 1)[:, None], stopped), np.arange(runs)
+    dead = np.flatnonzero(~fine.all(axis=0))
+    taken = steps if len(dead) == runs else rows - 1
+    stopped = np.full(runs, taken + 1)
+    for run in dead:
+        stopped[run] = last = fine[:, run].argmin()
+        record[:, last:, :, run] = record[:, last, None, :, run]
+        value[last:, run] = value[last, run]
+    if progress and taken == steps:
+        progress(1.0)
+    x, *slots = (_read_only(track[: taken + 1].swapaxes(1, 2)) for track in record)
     return Trajectory(
-        x=_read_only(x[kept]),
-        value=_read_only(value[kept]),
+        x=x,
+        value=_read_only(value[: taken + 1]),
         stopped=_read_only(stopped),
-        state={name: _read_only(slot[kept]) for name, slot in zip(rule.slots, slots, strict=True)},
-        lr=lr[:taken],
+        state=dict(zip(rule.slots, slots, strict=True)),
+        lr=np.broadcast_to(lr, (steps, runs))[:taken],
         evaluations=_read_only(np.minimum(stopped, taken)),
         objective=objective,
     )
@@ -135,72 +148,96 @@ DRIVER: Mapping[str, Hyper] = declared(simulate)
 
 def _march(
     rule: Rule,
-    rates: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    x: Parts,
+    x: list[Any],
+    records: Sequence[Sequence[Any]],
     gradient: Callable[..., Sequence[Any]],
+    rates: Mapping[str, Any],
+    *,
+    settings: Mapping[str, Any],
     lrs: Any,
     draws: Any,
-    *,
     progress: Callable[[float], None],
     should_stop: Callable[[], bool],
-) -> tuple[list[Parts], list[tuple[Parts, ...]]]:
-    """The loop: positions and slots (a tuple for each part) at the start and after every step; one gradient a step."""
+) -> int:
+    """The loop, one gradient a step. `records` are, for each part of x, tracks of steps+1 rows: x, then each slot.
+
+    Returns how many rows were filled: fewer than all when cancelled, or when no run is alive any more.
+    """
     update = partial(rule.update if rule.slots else lambda *args, **kw: (rule.update(*args, **kw),), **rates)
-    before = list(_before(settings))
+    before = list(_before(settings, draws))
     decay = settings["weight_decay"] if np.any(settings["weight_decay"]) else None
     powers = {_identity(value): (0.0, 1.0) for value in rates.values()}
-    slots = tuple(tuple(part * 0.0 + initial for initial in rule.slots.values()) for part in x)
-    path, memory = [x], [slots]
     wants_t, wants_x = "t" in rule.needs, "x" in rule.needs
     supplied: dict[str, Any] = {}
+    slots = [[part * 0.0 + initial for initial in rule.slots.values()] for part in x]
+    for part, held, tracks in zip(x, slots, records, strict=True):
+        for track, now in zip(tracks, (part, *held), strict=True):
+            track[0] = now
+
     for step, lr in enumerate(lrs):
         if step % CHECK_EVERY == 0:
             progress(step / len(lrs))
             if should_stop() or not any(np.any(np.abs(part) <= DIVERGENCE_BOUND) for part in x):
-                break
+                return step + 1
         g = gradient(*x)
-        for wrap in before:
-            g = wrap(g, x, draws[step])
+        for effect in before:
+            g = effect(g, x, step)
         if wants_t:
             supplied["t"] = t = Step(step + 1)
             t.powers = powers
-        moved = []
-        for part, slope, held in zip(x, g, slots, strict=True):
+        for i, (slope, held, tracks) in enumerate(zip(g, slots, records, strict=True)):
             if wants_x:
-                supplied["x"] = part
-            moved.append(update(slope, *held, **supplied))
-        if decay is None:
-            x = tuple([part - lr * move[0] for part, move in zip(x, moved, strict=True)])
-        else:
-            x = tuple([part - lr * (move[0] + decay * part) for part, move in zip(x, moved, strict=True)])
-        slots = tuple([move[1:] for move in moved])
-        path.append(x)
-        memory.append(slots)
-    else:
-        progress(1.0)
-    return path, memory
+                supplied["x"] = x[i]
+            direction, *slots[i] = update(slope, *held, **supplied)
+            x[i] = x[i] - lr * (direction if decay is None else direction + decay * x[i])
+            for track, now in zip(tracks, (x[i], *slots[i]), strict=True):
+                track[step + 1] = now
+    return len(lrs) + 1
 
 
-def _before(settings: Mapping[str, Any]) -> Iterator[Callable[[Parts, Parts, Any], Parts]]:
+def _before(settings: Mapping[str, Any], draws: Any) -> Iterator[Callable[[Parts, Parts, int], Parts]]:
     """What happens to the gradient before the rule sees it, in order; effects that are off are not there."""
     if np.any(l2 := settings["l2"]):
-        yield lambda g, x, draw: tuple([slope + l2 * part for slope, part in zip(g, x, strict=True)])
+        yield lambda g, x, step: [slope + l2 * part for slope, part in zip(g, x, strict=True)]
     if np.any(noise := settings["noise"]):
-        yield lambda g, x, draw: tuple([slope + noise * n for slope, n in zip(g, draw, strict=True)])
-    if np.any(np.isfinite(settings["clip_value"])):
-        bound = settings["clip_value"]
-        yield lambda g, x, draw: tuple([clip(slope, -bound, bound) for slope in g])
+        yield lambda g, x, step: [slope + noise * draw for slope, draw in zip(g, draws[step], strict=True)]
+    if np.any(np.isfinite(bound := settings["clip_value"])):
+        yield lambda g, x, step: [clip(slope, -bound, bound) for slope in g]
     if np.any(np.isfinite(settings["clip_norm"])):
         length = np.minimum(settings["clip_norm"], np.finfo(float).max)
         length = length if length.ndim else float(length)
 
-        def shorten(g: Parts, x: Parts, draw: Any) -> Parts:
-            norm = sqrt(sum(c * c for slope in g for c in (slope if isinstance(slope, np.ndarray) else (slope,))))
+        def shorten(g: Parts, x: Parts, step: int) -> Parts:
+            norm = sqrt(reduce(add, [c * c for slope in g for c in (slope if isinstance(slope, np.ndarray) else (slope,))]))
             share = length / maximum(norm, length)
-            return tuple([slope * share for slope in g])
+            return [slope * share for slope in g]
 
         yield shorten
+
+
+def _valued(objective: Objective, path: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """For the filled rows of a path (steps+1, parameters, runs): the value, and whether it and x are within the bound."""
+    value = np.empty((len(path), path.shape[2]))
+    fine = np.empty((rows, path.shape[2]), dtype=bool)
+    height = max(1, BLOCK // path[0].size) if isinstance(objective, Analytic) else 1
+    for row in range(0, rows, height):
+        block = slice(row, min(row + height, rows))
+        value[block] = objective.value(path[block].swapaxes(1, 2))
+        fine[block] = (np.abs(path[block]) <= DIVERGENCE_BOUND).all(axis=1) & (np.abs(value[block]) <= DIVERGENCE_BOUND)
+    return value, fine
+
+
+def _onwards(progress: Callable[[float], None]) -> Callable[[float], None]:
+    """Progress that never goes back, also when a run is done twice."""
+    furthest = -1.0
+
+    def tell(share: float) -> None:
+        nonlocal furthest
+        if share > furthest:
+            furthest = share
+            progress(share)
+
+    return tell
 
 
 class Step(float):
@@ -231,17 +268,17 @@ def _identity(value: Any) -> Any:
     return value if isinstance(value, float) else id(value)
 
 
-def _on_columns(objective: Objective) -> Callable[[np.ndarray], tuple[np.ndarray]]:
+def _on_columns(objective: Objective) -> Callable[[np.ndarray], Parts]:
     """The gradient on an array (parameters, runs): runs last, because numpy crawls over a trailing axis of length 2."""
     if not isinstance(objective, Analytic):
-        return lambda x: (np.ascontiguousarray(objective.grad(x.T).T),)
+        return lambda x: [np.ascontiguousarray(objective.grad(x.T).T)]
     partials = objective.partials
 
-    def gradient(x: np.ndarray) -> tuple[np.ndarray]:
-        g = np.empty_like(x)
-        for row, slope in zip(g, partials(*x), strict=True):
-            row[...] = slope
-        return (g,)
+    def gradient(x: np.ndarray) -> Parts:
+        g = np.empty(x.shape)
+        for i, slope in zip(range(len(g)), partials(*x), strict=True):
+            g[i] = slope
+        return [g]
 
     return gradient
 
@@ -262,7 +299,8 @@ def _starts(objective: Objective, start: Any, settings: Mapping[str, Any]) -> np
         x0 = np.asarray(start, dtype=np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"start = {start!r} is not a point: allowed is (parameters,) or (runs, parameters)") from None
-    parameters = len(getattr(objective, "start", x0[..., :].T))
+    own = getattr(objective, "start", None)
+    parameters = len(own) if own is not None else x0.shape[-1] if x0.ndim else 1
     if x0.ndim not in (1, 2) or x0.shape[-1] != parameters or not x0.size:
         raise ValueError(f"start has shape {x0.shape}: allowed is ({parameters},) or (runs, {parameters})")
     if not np.isfinite(x0).all():
