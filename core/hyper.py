@@ -43,6 +43,10 @@ class Hyper:
         """The same hyperparameter with another default."""
         return replace(self, default=default)
 
+    def named(self, name: str) -> "Hyper":
+        """The same hyperparameter under another name, for its messages."""
+        return replace(self, name=name)
+
     @property
     def allowed(self) -> str:
         """What may be chosen, in words."""

@@ -118,6 +118,10 @@ class Surface:
         (cos, sin), (cx, cy) = self._turn, self.centre
         return tuple((cx + cos * (x - cx) - sin * (y - cy), cy + sin * (x - cx) + cos * (y - cy)) for x, y in points)
 
+    def unturned(self, points: Points) -> Points:
+        """Points of the rotated surface, carried back to the unrotated one."""
+        return tuple(self._unturned(x, y) for x, y in points)
+
     @property
     def centre(self) -> Point:
         """The middle of the domain, about which the surface turns."""

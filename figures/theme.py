@@ -1,0 +1,44 @@
+"""Every colour of Ravine."""
+
+from collections.abc import Iterable
+
+RULE_COLOURS = (
+    "#4269d0",
+    "#ff725c",
+    "#e0a30b",
+    "#3ca951",
+    "#a463f2",
+    "#9c6b4e",
+    "#d6246e",
+    "#ff8ab7",
+    "#12a5a0",
+    "#2fa8e8",
+    "#8a8f98",
+    "#a3a000",
+    "#00b583",
+    "#f08000",
+)
+"""One for each entrant, in registry order, told apart on the light and on the dark map."""
+
+Colour = tuple[int, int, int]
+
+STAGE: dict[str, dict[str, str | tuple[Colour, ...]]] = {
+    "light": {
+        "ramp": ((122, 164, 190), (157, 190, 207), (194, 214, 221), (224, 232, 230), (243, 241, 233), (250, 247, 240)),
+        "contour": "rgba(52, 84, 110, 0.30)",
+        "casing": "rgba(255, 255, 255, 0.85)",
+        "line": "rgba(60, 70, 90, 0.16)",
+    },
+    "dark": {
+        "ramp": ((58, 104, 138), (44, 80, 110), (34, 60, 86), (27, 45, 66), (22, 34, 50), (18, 26, 38)),
+        "contour": "rgba(190, 215, 235, 0.20)",
+        "casing": "rgba(10, 14, 22, 0.80)",
+        "line": "rgba(200, 215, 235, 0.16)",
+    },
+}
+"""The stage, light and dark: `ramp` runs from the lowest loss to the highest."""
+
+
+def rule_colours(keys: Iterable[str]) -> dict[str, str]:
+    """A colour for each key, by its place; colours repeat when there are more keys than colours."""
+    return {key: RULE_COLOURS[i % len(RULE_COLOURS)] for i, key in enumerate(keys)}

@@ -1,0 +1,93 @@
+"""The race: every rule on one surface, from one start, on the same noise."""
+
+import streamlit as st
+
+from core import SCHEDULES
+from core.notation import equations, formula
+from optimizers import ENTRANTS
+from surfaces import SURFACES
+from ui.runs import trajectories
+from ui.session import recall, remember
+from ui.spec import EACH, MOST_ENTRANTS, SHARED, Race, asked_for
+from ui.stage import stage, wish
+from ui.stage.message import pack
+
+PAGE = "race"
+FIRST = Race(
+    surface="rosenbrock",
+    entrants=("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "rprop"),
+    lrs=EACH,
+    numbers=(
+        ("adagrad.lr", 0.5),
+        ("adam.lr", 0.1),
+        ("momentum.lr", 0.0005),
+        ("nesterov.lr", 0.001),
+        ("rmsprop.lr", 0.02),
+        ("rprop.lr", 0.05),
+        ("sgd.lr", 0.0015),
+    ),
+)
+
+
+def picked(race: Race) -> Race:
+    """The race with what the pickers say."""
+    for name, value in (("surface", race.surface), ("rules", race.entrants), ("lrs", race.lrs), ("schedule", race.schedule)):
+        st.session_state.setdefault(f"{PAGE}.{name}", list(value) if isinstance(value, tuple) else value)
+    one, two, three, four = st.columns([3, 6, 3, 3])
+    surface = one.selectbox("Surface", list(SURFACES), format_func=lambda key: SURFACES[key].title, key=f"{PAGE}.surface")
+    entrants = two.multiselect(
+        "Rules",
+        list(ENTRANTS),
+        format_func=lambda key: ENTRANTS[key].title,
+        max_selections=MOST_ENTRANTS,
+        wrap=True,
+        key=f"{PAGE}.rules",
+    )
+    lrs = three.segmented_control(
+        "Learning rate", [SHARED, EACH], format_func={SHARED: "one for all", EACH: "one each"}.get, required=True, key=f"{PAGE}.lrs"
+    )
+    schedule = four.selectbox(
+        "Schedule", list(SCHEDULES), format_func=lambda key: SCHEDULES[key].title, key=f"{PAGE}.schedule"
+    )
+    st.caption(SURFACES[surface].lesson)
+    return race.choosing(surface, tuple(entrants), lrs, schedule)
+
+
+@st.fragment
+def show() -> None:
+    """The stage; while a slider is dragged only this runs again."""
+    race, problems, seq = recall(PAGE, FIRST)
+    asked = wish(PAGE + ".stage")
+    released = False
+    if asked and asked["seq"] > seq:
+        race, problems = asked_for(race, asked["values"])
+        seq, released = asked["seq"], asked["released"]
+    remember(PAGE, race, problems, seq, link=released)
+    stage(pack(race, trajectories(race), problems, asked, seq), key=PAGE + ".stage")
+
+
+def code(race: Race) -> None:
+    """The surface's formula, and every rule's equations and source."""
+    with st.expander("Show me the code"):
+        surface = SURFACES[race.surface]
+        st.latex(formula(surface.formula.function))
+        st.caption(f"{surface.title}: {surface.source}")
+        for tab, key in zip(st.tabs([ENTRANTS[key].title for key in race.entrants]), race.entrants, strict=True):
+            entrant = ENTRANTS[key]
+            with tab:
+                left, right = st.columns(2)
+                left.latex(r"\begin{aligned}" + r"\\[4pt]".join(equations(entrant.rule.update)) + r"\end{aligned}")
+                left.caption(f"Then x ← x − lr·(Δ + λx). {entrant.rule.conventions} Source: {entrant.source}.")
+                right.code(entrant.rule.code, language="python")
+
+
+st.html("<style>.stMainBlockContainer { padding-top: 2.2rem; }</style>")
+st.markdown("#### Optimizer race")
+kept, complaints, number = recall(PAGE, FIRST)
+chosen = picked(kept)
+remember(PAGE, chosen, complaints, number, link=chosen != kept)
+if chosen.entrants:
+    show()
+    code(chosen)
+else:
+    st.info("Pick at least one rule to start the race.")

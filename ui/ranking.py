@@ -1,0 +1,169 @@
+"""What the numbers of a race bear out, as rows of a table and as one sentence."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core import Surface, Trajectory
+from ui.spec import EACH, Race
+
+LEVEL = 0.01
+"""Final losses nearer than this, relatively, are called level."""
+
+EXACT = 1e-15
+"""A loss this near the minimum, relative to the loss at the start, has reached it as far as float64 can tell."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run's outcome. `final` and `best` are losses above `floor`, the lowest value the surface has (0 where it has none)."""
+
+    key: str
+    title: str
+    lr: float
+    final: float
+    best: float
+    steps_to: int | None
+    distance: float | None
+    evaluations: int
+    stopped: int | None
+
+
+def results(runs: Mapping[str, Trajectory], titles: Mapping[str, str], race: Race) -> list[Result]:
+    """One for each run, in the order given."""
+    surface = race.landscape
+    floor = floor_of(surface)
+    known = surface.minima + surface.local_minima
+    made = []
+    for key, run in runs.items():
+        reached = int(run.steps_to(floor + race["threshold"])[0])
+        made.append(
+            Result(
+                key=key,
+                title=titles[key],
+                lr=float(run.lr[0, 0]) if run.steps else math.nan,
+                final=max(float(run.final[0]) - floor, 0.0) if surface.minima else float(run.final[0]),
+                best=max(float(run.best[0]) - floor, 0.0) if surface.minima else float(run.best[0]),
+                steps_to=reached if surface.minima and reached <= run.steps else None,
+                distance=float(run.distance_to(known)[0]) if known else None,
+                evaluations=int(run.evaluations[0]),
+                stopped=int(run.stopped[0]) if run.diverged[0] else None,
+            )
+        )
+    return made
+
+
+def floor_of(surface: Surface) -> float:
+    """The loss that others are measured from: the global minimum, or 0 where there is none."""
+    return 0.0 if surface.lowest is None else surface.lowest
+
+
+def columns(race: Race, surface: Surface) -> list[tuple[str, str]]:
+    """Heading and explanation of each column of the table."""
+    above = " above the minimum" if surface.minima else ""
+    return [
+        ("Rule", ""),
+        ("lr", "Learning rate at step 1"),
+        ("Final loss" + above, f"Loss after {race['steps']:g} steps"),
+        ("Best", "Lowest loss met on the way"),
+        (f"Steps to {race['threshold']:g}", "Steps until the loss first is this near the minimum"),
+        ("Distance", "From the last position to the nearest known minimum"),
+        ("Gradients", "Gradient evaluations spent"),
+        ("", "What became of it"),
+    ]
+
+
+def cells(result: Result, race: Race) -> list[str]:
+    """The result's row, as text."""
+    diverged = result.stopped is not None
+    return [
+        result.title,
+        number(result.lr),
+        "–" if diverged else number(result.final),
+        number(result.best),
+        "–" if result.steps_to is None else str(result.steps_to),
+        "–" if diverged or result.distance is None else number(result.distance),
+        str(result.evaluations),
+        f"diverged at step {result.stopped}" if diverged else "",
+    ]
+
+
+def places(found: Sequence[Result]) -> dict[str, int]:
+    """Each run's place by final loss, the diverged ones last, the longest survivor first among them."""
+    order = sorted(found, key=lambda r: (r.stopped is not None, -(r.stopped or 0), r.final))
+    return {result.key: place for place, result in enumerate(order)}
+
+
+def verdict(found: Sequence[Result], race: Race, surface: Surface, start_loss: float) -> str:
+    """One sentence that says who is lowest, as far as these numbers say it, and under which terms."""
+    alive = sorted((r for r in found if r.stopped is None), key=lambda r: r.final)
+    diverged = len(found) - len(alive)
+    if not alive:
+        return "Every run diverged: a smaller learning rate or clipping would keep them."
+    steps = f"{race['steps']:g} step" + ("s" if race["steps"] != 1 else "")
+    terms = "with one learning rate for all" if race.lrs != EACH else "with the learning rates set here"
+    lost = f" {diverged} of {len(found)} runs diverged." if diverged else ""
+    seed = " This is one draw of the noise; another seed may order them differently." if race["noise"] else ""
+    if len(alive) == 1:
+        who = alive[0]
+        alone = "" if len(found) == 1 else ", the only run that did not diverge,"
+        return f"After {steps} {who.title}{alone} has loss {number(who.final)}{_above(surface)}.{seed}"
+    scale = EXACT * max(1.0, abs(start_loss))
+    exact = [r for r in alive if surface.minima and r.final <= scale]
+    if len(exact) > 1:
+        fastest = min((r for r in exact if r.steps_to is not None), key=lambda r: r.steps_to or 0, default=None)
+        first = f"; {fastest.title} was first within {race['threshold']:g}, at step {fastest.steps_to}" if fastest else ""
+        return f"After {steps} {_listed([r.title for r in exact])} are at the minimum to machine precision{first}.{lost}{seed}"
+    best, second = alive[0], alive[1]
+    level = [r for r in alive if r.final - best.final <= LEVEL * max(abs(best.final), scale)]
+    if len(level) > 1:
+        return (
+            f"After {steps}, {terms}, {_listed([r.title for r in level])} are level at loss "
+            f"{number(best.final)}{_above(surface)}.{lost}{seed}"
+        )
+    return (
+        f"After {steps}, {terms}, {best.title} has the lowest loss: {number(best.final)}{_above(surface)}; "
+        f"next is {second.title} with {number(second.final)}.{lost}{seed}"
+    )
+
+
+def number(value: float) -> str:
+    """Three significant digits, as a person would write them."""
+    if not math.isfinite(value):
+        return "∞" if value > 0 else "−∞" if value < 0 else "undefined"
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:.4g}".replace("-", "−")
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa}e{int(exponent)}".replace("-", "−")
+
+
+def loss_axes(gaps: np.ndarray, alive: np.ndarray, bounded: bool, span: tuple[float, float]) -> dict[str, list[float] | None]:
+    """Axis ranges of the loss curves, from the points (runs, frames) that are `alive`, so that no diverged run flattens the rest.
+
+    `span` is the range of loss on the map. The logarithmic range is in decades, None where no minimum is known.
+    """
+    low, high = span
+    start = gaps[:, 0].max()
+    top = max(high, start)
+    seen = gaps[alive & (gaps <= max(10 * abs(start), top)) & (gaps >= low - 2 * (high - low))]
+    if not seen.size:
+        seen = np.array([start])
+    pad = 0.04 * (seen.max() - seen.min() or 1.0)
+    linear = [float(seen.min() - pad), float(seen.max() + pad)]
+    positive = seen[seen > 0]
+    if not bounded:
+        return {"linear": linear, "log": None}
+    if not positive.size:
+        return {"linear": linear, "log": [-16, 0]}
+    lowest = max(math.floor(math.log10(positive.min())), -16)
+    return {"linear": linear, "log": [lowest, max(math.ceil(math.log10(positive.max())), lowest + 1)]}
+
+
+def _above(surface: Surface) -> str:
+    return " above the minimum" if surface.minima else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

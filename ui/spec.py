@@ -1,0 +1,262 @@
+"""What a race is: a frozen, hashable spec that is also the link to it."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from core import DRIVER, SCHEDULES, Hyper, Schedule, Surface
+from core.notation import symbol
+from core.surface import ANGLE, Point
+from optimizers import ENTRANTS, Entrant
+from surfaces import SURFACES
+
+MOST_ENTRANTS = 12
+SHARED, EACH = "shared", "each"
+THRESHOLD = Hyper(1e-12, 1e3, "log", name="threshold", default=1e-3, help="The table counts the steps to a loss this near.")
+SEPARATOR = "~"  # needs no escape in a link, unlike the comma
+View = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Control:
+    """One number a person may set: its name in links, the heading it stands under, and what it may be."""
+
+    id: str
+    group: str
+    hyper: Hyper
+    folded: bool = False
+
+    @property
+    def label(self) -> str:
+        return symbol(self.hyper.name)
+
+    def read(self, text: Any) -> float:
+        """The number typed or linked; ValueError says in one sentence what is wrong."""
+        if isinstance(text, str) and text.strip().lower() == "off" and self.hyper.off is not None:
+            return self.hyper.off
+        if isinstance(text, bool) or text is None:
+            raise ValueError(f"{self.id} = {text} is not a number: it must be {self.hyper.allowed}")
+        return self.hyper.named(self.id).check(text)
+
+    def write(self, value: float) -> str:
+        return "off" if value == self.hyper.off else f"{value:.12g}"
+
+
+@dataclass(frozen=True)
+class Race:
+    """Which rules run where and how. `numbers` holds what differs from its default; `start` is in the unrotated frame."""
+
+    surface: str
+    entrants: tuple[str, ...]
+    lrs: str = SHARED
+    schedule: str = next(iter(SCHEDULES))
+    numbers: tuple[tuple[str, float], ...] = ()
+    start: Point | None = None
+    view: View | None = None
+    _values: Mapping[str, float] = field(init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_values", dict(self.numbers))
+
+    def __getitem__(self, name: str) -> float:
+        """The number of a control, chosen or default."""
+        value = self._values.get(name)
+        return _every_control()[name].hyper.default if value is None else value
+
+    def having(self, numbers: Mapping[str, float]) -> "Race":
+        """The same race with some numbers changed."""
+        every = _every_control()
+        merged = {**self._values, **numbers}
+        return replace(self, numbers=tuple(sorted((k, v) for k, v in merged.items() if v != every[k].hyper.default)))
+
+    def choosing(self, surface: str, entrants: tuple[str, ...], lrs: str, schedule: str) -> "Race":
+        """The same race with other choices; on another surface it starts and looks where that surface says."""
+        moved = {} if surface == self.surface else {"start": None, "view": None}
+        return replace(self, surface=surface, entrants=entrants, lrs=lrs, schedule=schedule, **moved)
+
+    @property
+    def controls(self) -> list[Control]:
+        """The controls that matter to this race, in the order they are shown."""
+        entrants = [ENTRANTS[key] for key in self.entrants]
+        shared = [_SHARED_LR] if self.lrs == SHARED else []
+        surface, schedule = SURFACES[self.surface], SCHEDULES[self.schedule]
+        return [
+            *shared,
+            *_surface_controls(surface),
+            *_RUN,
+            *_schedule_controls(schedule),
+            *(c for e in entrants for c in _entrant_controls(e) if self.lrs == EACH or c.hyper.name != "lr"),
+            *_GRADIENT,
+        ]
+
+    @property
+    def landscape(self) -> Surface:
+        """The surface at the chosen parameters and rotation."""
+        surface = SURFACES[self.surface]
+        own = {c.hyper.name: self[c.id] for c in _surface_controls(surface) if c.hyper is not ANGLE}
+        return surface.with_(**own).rotated(self[ANGLE.name])
+
+    @property
+    def origin(self) -> Point:
+        """Where the runs start, turned with the surface: rotation alone never changes what a rotation-blind rule does."""
+        surface = self.landscape
+        return surface.start if self.start is None else surface.turned((self.start,))[0]
+
+    @property
+    def window(self) -> View:
+        """What the map shows: (x from, x to, y from, y to)."""
+        (x0, x1), (y0, y1) = SURFACES[self.surface].domain
+        return self.view or (x0, x1, y0, y1)
+
+    def settings_of(self, entrant: Entrant) -> dict[str, float]:
+        """Every number the entrant runs with: its rule's hyperparameters and the loop's settings, its own where it has them."""
+        common = {name: self[name] for name in DRIVER}
+        own = {c.hyper.name: self[c.id] for c in _entrant_controls(entrant)}
+        shared = {"lr": self["lr"]} if self.lrs == SHARED else {}
+        return {**common, **own, **shared}
+
+    @property
+    def decline(self) -> Schedule:
+        """The learning-rate schedule with its chosen parameters."""
+        schedule = SCHEDULES[self.schedule]
+        return schedule.with_(**{c.hyper.name: self[c.id] for c in _schedule_controls(schedule)})
+
+    def link(self) -> dict[str, str]:
+        """The query parameters that restore this race."""
+        shown = {c.id: c for c in self.controls}
+        link = {"surface": self.surface, "rules": SEPARATOR.join(self.entrants), "lrs": self.lrs}
+        if self.schedule != next(iter(SCHEDULES)):
+            link["schedule"] = self.schedule
+        for name, place in (("start", self.start), ("view", self.view)):
+            if place is not None:
+                link[name] = SEPARATOR.join(f"{v:.6g}" for v in place)
+        return link | {name: shown[name].write(value) for name, value in self.numbers if name in shown}
+
+
+def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
+    """The race a link asks for, and a sentence for each thing in it that could not be granted; the default where it is silent.
+
+    A link that names a setting at all starts from the plain defaults of every number, not from the default race's.
+    """
+    if not link:
+        return default, []
+    problems: list[str] = []
+
+    def choice(name: str, options: Mapping[str, Any] | tuple[str, ...], fallback: str) -> str:
+        asked = link.get(name, fallback)
+        if asked in options:
+            return asked
+        problems.append(f"The link's {name} {_quoted(asked)} is unknown: {fallback} is shown instead.")
+        return fallback
+
+    def place(name: str, length: int) -> tuple[float, ...] | None:
+        if name not in link:
+            return None
+        try:
+            return checked_place(name, link[name].replace(",", SEPARATOR).split(SEPARATOR), length)
+        except ValueError as error:
+            problems.append(f"The link's {error}; the surface's own is used instead.")
+            return None
+
+    surface = choice("surface", SURFACES, default.surface)
+    asked = [key for key in link.get("rules", SEPARATOR.join(default.entrants)).replace(",", SEPARATOR).split(SEPARATOR) if key]
+    entrants = tuple(dict.fromkeys(key for key in asked if key in ENTRANTS))
+    for key in dict.fromkeys(key for key in asked if key not in ENTRANTS):
+        problems.append(f"The link's rule {_quoted(key)} is unknown: it is left out.")
+    if len(entrants) > MOST_ENTRANTS:
+        problems.append(f"The link asks for {len(entrants)} rules: the first {MOST_ENTRANTS} are shown.")
+    if not entrants:
+        problems.append("The link names no rule that can run: the usual ones are shown instead.")
+        entrants = default.entrants
+    race = Race(
+        surface=surface,
+        entrants=entrants[:MOST_ENTRANTS],
+        lrs=choice("lrs", (SHARED, EACH), SHARED),
+        schedule=choice("schedule", SCHEDULES, next(iter(SCHEDULES))),
+        start=place("start", 2),  # type: ignore[arg-type]
+        view=place("view", 4),  # type: ignore[arg-type]
+    )
+    numbers = {}
+    for name in link.keys() - {"surface", "rules", "lrs", "schedule", "start", "view"}:
+        control = _every_control().get(name)
+        if control is None:
+            problems.append(f"The link's setting {_quoted(name)} is unknown: it is ignored.")
+            continue
+        try:
+            numbers[name] = control.read(link[name])
+        except ValueError as error:
+            problems.append(f"The link's {error}; {control.write(control.hyper.default)} is used instead.")
+    return race.having(numbers), problems
+
+
+def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
+    """The race after the stage asked for new values, and a sentence for each that could not be granted and was left as it was."""
+    numbers, places, problems = {}, {}, []
+    every = _every_control()
+    for name, value in values.items():
+        try:
+            if name == "start":
+                (point,) = race.landscape.unturned((checked_place(name, value, 2),))  # type: ignore[arg-type]
+                places[name] = point
+            elif name == "view":
+                places[name] = None if value is None else checked_place(name, value, 4)
+            elif name in every:
+                numbers[name] = every[name].read(value)
+        except ValueError as error:
+            problems.append(f"{str(error)[0].upper()}{str(error)[1:]}; the last value is kept.")
+    return replace(race.having(numbers), **places), problems
+
+
+def checked_place(name: str, values: Any, length: int) -> tuple[float, ...]:
+    """A start (2) or a view (4) as finite floats of a size that can be drawn; ValueError in words otherwise."""
+    try:
+        numbers = tuple(float(v) for v in values)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) != length or not all(math.isfinite(v) and abs(v) <= 1e6 for v in numbers):
+        raise ValueError(f"{name} = {_quoted(values)} is not allowed: it must be {length} finite numbers up to a million")
+    if length == 4 and not (1e-9 < numbers[1] - numbers[0] and 1e-9 < numbers[3] - numbers[2]):
+        raise ValueError(f"{name} = {_quoted(values)} is not allowed: it must run from low to high, x then y")
+    return numbers
+
+
+def _quoted(value: Any) -> str:
+    text = value if isinstance(value, str) else SEPARATOR.join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"“{text[:40]}…”" if len(text) > 40 else f"“{text}”"
+
+
+_SHARED_LR = Control("lr", "All rules", next(iter(ENTRANTS.values())).hypers["lr"].with_default(1e-2))
+_RUN = [Control("steps", "Run", DRIVER["steps"]), Control(THRESHOLD.name, "Run", THRESHOLD)]
+_GRADIENT = [Control(name, "Noise, clipping, decay", hyper, True) for name, hyper in DRIVER.items() if name != "steps"]
+
+
+def _surface_controls(surface: Surface) -> Iterator[Control]:
+    yield Control(ANGLE.name, "Surface", ANGLE)
+    for name, hyper in surface.hypers.items():
+        yield Control(f"{surface.key}.{name}", "Surface", hyper)
+
+
+def _entrant_controls(entrant: Entrant) -> Iterator[Control]:
+    for name, hyper in entrant.hypers.items():
+        yield Control(f"{entrant.key}.{name}", entrant.key, hyper)
+
+
+def _schedule_controls(schedule: Schedule) -> Iterator[Control]:
+    for name, hyper in schedule.hypers.items():
+        yield Control(f"{schedule.key}.{name}", "Schedule", hyper)
+
+
+@cache
+def _every_control() -> Mapping[str, Control]:
+    def every() -> Iterator[Control]:
+        yield from (_SHARED_LR, *_RUN, *_GRADIENT)
+        for schedule in SCHEDULES.values():
+            yield from _schedule_controls(schedule)
+        for surface in SURFACES.values():
+            yield from _surface_controls(surface)
+        for entrant in ENTRANTS.values():
+            yield from _entrant_controls(entrant)
+
+    return {control.id: control for control in every()}

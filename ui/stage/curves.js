@@ -1,0 +1,134 @@
+// Loss against step. On the logarithmic axis the strip below the lowest decade holds everything smaller, down to true zero.
+class Curves extends Layers {
+  log = true;
+
+  take(message, colours) {
+    this.data = message;
+    this.colours = colours;
+    this.logarithmic = this.log && message.axes.log !== null;
+  }
+
+  place() {
+    const { loss, gap, runs, frames, steps, axes } = this.data;
+    this.strip = this.logarithmic && gap.some((v) => v < 10 ** axes.log[0]);
+    this.box = { left: 46, right: this.w - 10, top: 40, bottom: this.h - (this.strip ? 48 : 26) };
+    const { left, right, top, bottom } = this.box;
+    const [lo, hi] = this.logarithmic ? axes.log : axes.linear;
+    this.x = (step) => left + (step / steps) * (right - left);
+    this.y = (v) => {
+      const u = this.logarithmic ? (v > 0 ? (Math.log10(v) - lo) / (hi - lo) : -1) : (v - lo) / (hi - lo);
+      return u < 0 && this.logarithmic ? bottom + 18 : clamp(bottom - u * (bottom - top), -1e4, 1e4);
+    };
+    this.at = new Float32Array(2 * runs.length * frames);
+    for (let k = 0; k < runs.length * frames; k++) {
+      this.at[2 * k] = this.x(Math.min((k % frames) * this.data.stride, steps));
+      this.at[2 * k + 1] = this.y(this.logarithmic ? gap[k] : loss[k]);
+    }
+  }
+
+  drawBack(hidden) {
+    const g = this.back;
+    this.clear(g);
+    const { left, right, top, bottom } = this.box;
+    const { steps, axes, runs, threshold } = this.data;
+    g.font = "11px sans-serif";
+    g.lineWidth = 1;
+    g.fillStyle = this.colours.text;
+    g.strokeStyle = this.colours.line;
+    const line = (y, label) => {
+      g.beginPath();
+      g.moveTo(left, y);
+      g.lineTo(right, y);
+      g.stroke();
+      g.textAlign = "right";
+      g.fillText(label, left - 6, y + 4);
+    };
+    if (this.logarithmic) {
+      const [lo, hi] = axes.log;
+      const every = Math.ceil((hi - lo) / 8);
+      for (let p = hi; p >= lo; p -= every) line(this.y(10 ** p), p > -3 && p < 4 ? readable(10 ** p) : `1e${p}`.replace("-", "−"));
+      if (this.strip) line(bottom + 18, "0");
+    } else for (const v of ticks(...axes.linear, 7)) line(this.y(v), readable(v));
+    g.textAlign = "center";
+    for (const v of ticks(0, steps, 5)) if (v === Math.round(v)) g.fillText(String(v), clamp(this.x(v), left, right - 10), this.h - 8);
+    g.textAlign = "left";
+    g.font = "600 12px sans-serif";
+    g.fillText(this.logarithmic ? "Loss above the minimum" : "Loss", left, 24);
+    if (this.logarithmic && threshold !== null) {
+      g.setLineDash([2, 4]);
+      g.strokeStyle = this.colours.text;
+      g.beginPath();
+      g.moveTo(left, this.y(threshold));
+      g.lineTo(right, this.y(threshold));
+      g.stroke();
+      g.setLineDash([]);
+    }
+    this.clip(g);
+    g.globalAlpha = 0.25;
+    runs.forEach((run, r) => !hidden.has(run.key) && this.stroke(g, run, r, 0, run.last, 1.5));
+    g.restore();
+  }
+
+  clip(g) {
+    g.save();
+    g.beginPath();
+    g.rect(this.box.left, this.box.top - 6, this.box.right - this.box.left + 8, this.h - this.box.top);
+    g.clip();
+  }
+
+  stroke(g, run, r, from, to, width) {
+    const { frames } = this.data;
+    g.beginPath();
+    for (let f = from; f <= to; f++) g.lineTo(this.at[2 * (r * frames + f)], this.at[2 * (r * frames + f) + 1]);
+    g.lineWidth = width;
+    g.strokeStyle = run.colour;
+    g.stroke();
+  }
+
+  drawTrail(from, to, hidden) {
+    const g = this.trail;
+    if (from === 0) this.clear(g);
+    this.clip(g);
+    this.data.runs.forEach((run, r) => {
+      const last = Math.min(to, run.last);
+      if (!hidden.has(run.key) && last > from) this.stroke(g, run, r, from, last, 2);
+    });
+    g.restore();
+  }
+
+  drawHeads(frame, hidden) {
+    const g = this.head;
+    this.clear(g);
+    const { runs, frames, stride, steps } = this.data;
+    const px = this.x(Math.min(frame * stride, steps));
+    g.strokeStyle = this.colours.text;
+    g.globalAlpha = 0.5;
+    g.lineWidth = 1;
+    g.beginPath();
+    g.moveTo(px, this.box.top - 6);
+    g.lineTo(px, this.h - 24);
+    g.stroke();
+    g.globalAlpha = 1;
+    this.clip(g);
+    runs.forEach((run, r) => {
+      if (hidden.has(run.key)) return;
+      const k = r * frames + Math.min(frame, run.last);
+      g.beginPath();
+      g.fillStyle = run.colour;
+      g.arc(this.at[2 * k], this.at[2 * k + 1], 4, 0, 7);
+      g.fill();
+    });
+    g.restore();
+  }
+
+  nearest(px, py, frame, hidden) {
+    let best = { far: 24 };
+    const f = clamp(Math.round(((px - this.box.left) / (this.box.right - this.box.left)) * (this.data.frames - 1)), 0, this.data.frames - 1);
+    this.data.runs.forEach((run, r) => {
+      if (hidden.has(run.key) || f > run.last) return;
+      const far = Math.abs(this.at[2 * (r * this.data.frames + f) + 1] - py);
+      if (far < best.far) best = { far, r, f };
+    });
+    return best.r === undefined ? null : best;
+  }
+}

@@ -1,0 +1,328 @@
+// The surface: a contour map or a relief, with the paths on it. Positions are computed elsewhere; here they are projected.
+class SurfaceMap extends Layers {
+  camera = { turn: -0.5, rise: 0.95 };
+  relief = false;
+
+  take(message, colours) {
+    const fresh = message.field !== undefined;
+    this.data = message;
+    if (fresh) this.grid = { z: message.field, n: Math.round(Math.sqrt(message.field.length)), window: message.window };
+    if (fresh || colours !== this.colours) {
+      this.colours = colours;
+      this.paint();
+    }
+  }
+
+  // The grid as a small picture (smoothed when it is enlarged) and as contour segments in units of the grid.
+  paint() {
+    const { z, n } = this.grid;
+    const picture = new ImageData(n, n);
+    for (let i = 0; i < n * n; i++) {
+      const [r, g, b] = this.shade(z[i] / 65535);
+      picture.data.set([r, g, b, 255], 4 * (n * (n - 1 - Math.floor(i / n)) + (i % n)));
+    }
+    this.picture = new OffscreenCanvas(n, n);
+    this.picture.getContext("2d").putImageData(picture, 0, 0);
+    this.contours = [];
+    for (let level = 1; level < 20; level++) this.trace((level / 20) * 65535);
+  }
+
+  trace(level) {
+    const { z, n } = this.grid;
+    for (let j = 0; j < n - 1; j++) {
+      for (let i = 0; i < n - 1; i++) {
+        const k = j * n + i;
+        const [a, b, c, d] = [z[k] - level, z[k + 1] - level, z[k + n + 1] - level, z[k + n] - level];
+        if (a > 0 === b > 0 && b > 0 === c > 0 && c > 0 === d > 0) continue;
+        const cuts = [];
+        if (a > 0 !== b > 0) cuts.push(i + a / (a - b), j);
+        if (b > 0 !== c > 0) cuts.push(i + 1, j + b / (b - c));
+        if (c > 0 !== d > 0) cuts.push(i + 1 - c / (c - d), j + 1);
+        if (d > 0 !== a > 0) cuts.push(i, j + 1 - d / (d - a));
+        for (let s = 0; s + 3 < cuts.length; s += 4) this.contours.push(cuts[s], cuts[s + 1], cuts[s + 2], cuts[s + 3]);
+      }
+    }
+  }
+
+  shade(u, light = 1) {
+    const ramp = this.colours.ramp;
+    const at = clamp(u, 0, 1) * (ramp.length - 1);
+    const i = Math.min(Math.floor(at), ramp.length - 2);
+    return ramp[i].map((c, k) => light * (c + (at - i) * (ramp[i + 1][k] - c)));
+  }
+
+  // Loss → height on the map's own scale, the same for the surface and for the paths.
+  height(loss) {
+    const { base, unit, span } = this.data.scale;
+    return Math.log1p(Math.max(loss - base, 0) / unit) / span;
+  }
+
+  groundAt(x, y) {
+    const { z, n, window: [x0, x1, y0, y1] } = this.grid;
+    const i = clamp(Math.round(((x - x0) / (x1 - x0)) * (n - 1)), 0, n - 1);
+    const j = clamp(Math.round(((y - y0) / (y1 - y0)) * (n - 1)), 0, n - 1);
+    return z[j * n + i] / 65535;
+  }
+
+  project(x, y, u) {
+    const [x0, x1, y0, y1] = this.data.view;
+    const [p, q] = [(x - x0) / (x1 - x0), (y - y0) / (y1 - y0)];
+    if (!this.relief) return [p * this.w, (1 - q) * this.h];
+    const { turn, rise } = this.camera;
+    const [a, b] = [p - 0.5, q - 0.5];
+    const across = a * Math.cos(turn) - b * Math.sin(turn);
+    const away = a * Math.sin(turn) + b * Math.cos(turn);
+    const size = this.w * 0.68;
+    const up = away * Math.sin(rise) + (0.55 * Math.min(u, 1.2) - 0.2) * Math.cos(rise);
+    return [this.w / 2 + size * across, this.h / 2 - size * up];
+  }
+
+  unproject(px, py) {
+    const [x0, x1, y0, y1] = this.data.view;
+    if (!this.relief) return [x0 + (px / this.w) * (x1 - x0), y1 - (py / this.h) * (y1 - y0)];
+    let best = [Infinity];
+    for (let j = 0; j <= 96; j++) {
+      for (let i = 0; i <= 96; i++) {
+        const [x, y] = [x0 + (i / 96) * (x1 - x0), y0 + (j / 96) * (y1 - y0)];
+        const u = this.groundAt(x, y);
+        const [qx, qy] = this.project(x, y, u);
+        const far = Math.hypot(qx - px, qy - py);
+        if (far < best[0] && this.inSight(x, y, u)) best = [far, x, y];
+      }
+    }
+    return best.slice(1);
+  }
+
+  // Does the ground between a point and the eye stay below the line of sight?
+  inSight(x, y, u) {
+    const [x0, x1, y0, y1] = this.data.view;
+    const { turn, rise } = this.camera;
+    const climb = Math.tan(rise) / 0.55;
+    for (let s = 0.02; s < 1; s += 0.03) {
+      const [p, q] = [(x - x0) / (x1 - x0) - s * Math.sin(turn), (y - y0) / (y1 - y0) - s * Math.cos(turn)];
+      if (p < 0 || p > 1 || q < 0 || q > 1 || u + s * climb > 1) return true;
+      if (this.groundAt(x0 + p * (x1 - x0), y0 + q * (y1 - y0)) > u + s * climb + 0.015) return false;
+    }
+    return true;
+  }
+
+  // Screen positions of every recorded point, and whether each can be seen.
+  place() {
+    const { x, loss, runs, frames, view: [x0, x1, y0, y1] } = this.data;
+    this.at = new Float32Array(2 * runs.length * frames);
+    this.seen = new Uint8Array(runs.length * frames).fill(1);
+    for (let k = 0; k < runs.length * frames; k++) {
+      const [px, py] = [x[2 * k], x[2 * k + 1]];
+      const u = this.relief ? this.height(loss[k]) : 0;
+      const [sx, sy] = this.project(px, py, u);
+      this.at[2 * k] = clamp(sx, -1e5, 1e5);
+      this.at[2 * k + 1] = clamp(sy, -1e5, 1e5);
+      if (!this.relief) continue;
+      if (px < x0 || px > x1 || py < y0 || py > y1) this.seen[k] = 2;
+      else if (!this.inSight(px, py, u)) this.seen[k] = 0;
+    }
+  }
+
+  drawBack() {
+    const g = this.back;
+    this.clear(g);
+    if (this.relief) this.drawRelief(g);
+    else this.drawPlan(g);
+    const marks = [["minima", "★"], ["local_minima", "☆"], ["saddles", "⊗"]];
+    g.font = "15px sans-serif";
+    g.textAlign = "center";
+    g.textBaseline = "middle";
+    for (const [name, sign] of marks) {
+      for (const [x, y] of this.data[name]) {
+        const u = this.groundAt(x, y);
+        if (!this.inside(x, y) || (this.relief && !this.inSight(x, y, u))) continue;
+        const [px, py] = this.project(x, y, u);
+        g.lineWidth = 3;
+        g.strokeStyle = this.colours.page;
+        g.strokeText(sign, px, py);
+        g.fillStyle = this.colours.text;
+        g.fillText(sign, px, py);
+      }
+    }
+  }
+
+  inside(x, y) {
+    const [x0, x1, y0, y1] = this.data.view;
+    return x >= x0 && x <= x1 && y >= y0 && y <= y1;
+  }
+
+  drawPlan(g) {
+    const { n, window: [x0, x1, y0, y1] } = this.grid;
+    const [left, bottom] = this.project(x0, y0);
+    const [right, top] = this.project(x1, y1);
+    const [sx, sy] = [(right - left) / (n - 1), (bottom - top) / (n - 1)];
+    g.fillStyle = `rgb(${this.shade(1)})`;
+    g.fillRect(0, 0, this.w, this.h);
+    g.imageSmoothingQuality = "high";
+    g.drawImage(this.picture, left - sx / 2, top - sy / 2, n * sx, n * sy);
+    g.beginPath();
+    const c = this.contours;
+    for (let k = 0; k < c.length; k += 4) {
+      g.moveTo(left + c[k] * sx, bottom - c[k + 1] * sy);
+      g.lineTo(left + c[k + 2] * sx, bottom - c[k + 3] * sy);
+    }
+    g.lineWidth = 0.8;
+    g.strokeStyle = this.colours.contour;
+    g.stroke();
+    this.drawScale(g);
+  }
+
+  drawScale(g) {
+    const [x0, x1, y0, y1] = this.data.view;
+    g.font = "11px sans-serif";
+    g.fillStyle = g.strokeStyle = this.colours.text;
+    g.globalAlpha = 0.65;
+    g.textBaseline = "alphabetic";
+    for (const v of ticks(x0, x1, 5)) {
+      const [px] = this.project(v, 0);
+      g.textAlign = "center";
+      if (px > 24 && px < this.w - 24) g.fillText(readable(v), px, this.h - 6);
+    }
+    for (const v of ticks(y0, y1, 5)) {
+      const [, py] = this.project(0, v);
+      g.textAlign = "left";
+      if (py > 16 && py < this.h - 24) g.fillText(readable(v), 6, py + 4);
+    }
+    g.globalAlpha = 1;
+  }
+
+  // Quads from back to front: with parallel projection the order is that of the rows and columns themselves.
+  drawRelief(g) {
+    const { n, window: [x0, x1, y0, y1], z } = this.grid;
+    const { turn } = this.camera;
+    const step = this.turning ? 4 : 1; // coarse while the camera moves
+    const m = Math.floor((n - 1) / step);
+    const order = (flip) => Array.from({ length: m }, (_, i) => step * (flip ? i : m - 1 - i));
+    const point = (i, j) =>
+      this.project(x0 + (i / (n - 1)) * (x1 - x0), y0 + (j / (n - 1)) * (y1 - y0), z[j * n + i] / 65535);
+    const corner = new Map();
+    const at = (i, j) => corner.get(j * n + i) ?? corner.set(j * n + i, point(i, j)).get(j * n + i);
+    g.lineWidth = 0.6;
+    for (const j of order(Math.cos(turn) < 0)) {
+      for (const i of order(Math.sin(turn) < 0)) {
+        const [a, b, c, d] = [z[j * n + i], z[j * n + i + step], z[(j + step) * n + i + step], z[(j + step) * n + i]];
+        const light = clamp(1 + (2.2 * (a + d - b - c)) / 65535 + (1.2 * (a + b - c - d)) / 65535, 0.72, 1.25);
+        const u = (a + b + c + d) / 4 / 65535;
+        g.fillStyle = g.strokeStyle = `rgb(${this.shade(u, light).map((v) => Math.min(255, Math.round(v)))})`;
+        g.beginPath();
+        for (const [p, q] of [at(i, j), at(i + step, j), at(i + step, j + step), at(i, j + step)]) g.lineTo(p, q);
+        g.closePath();
+        g.fill();
+        g.stroke();
+      }
+    }
+  }
+
+  // Paths between two frames. Called with the last frame drawn and the present one, so that playing only adds.
+  drawTrail(from, to, hidden) {
+    const { runs, frames } = this.data;
+    const casing = this.layers[1]; // a layer of its own, or each new piece would cover the end of the last
+    if (from === 0) [casing, this.trail].forEach((layer) => this.clear(layer));
+    runs.forEach((run, r) => {
+      const last = Math.min(to, run.last);
+      if (hidden.has(run.key) || last <= from) return;
+      for (const [g, faint, width, colour] of [[casing, 0, 4, this.colours.casing], [this.trail, 1, 2, run.colour], [this.trail, 0, 2, run.colour]]) {
+        g.beginPath();
+        let open = false;
+        for (let f = from + 1; f <= last; f++) {
+          const k = r * frames + f;
+          const shown = this.seen[k] === (faint ? 0 : 1) || (faint && this.seen[k - 1] === 0 && this.seen[k] === 1);
+          if (!shown || this.seen[k - 1] === 2) {
+            open = false;
+            continue;
+          }
+          if (!open) g.moveTo(this.at[2 * k - 2], this.at[2 * k - 1]);
+          g.lineTo(this.at[2 * k], this.at[2 * k + 1]);
+          open = true;
+        }
+        g.globalAlpha = faint ? 0.22 : 1;
+        g.lineWidth = width;
+        g.strokeStyle = colour;
+        g.stroke();
+        g.globalAlpha = 1;
+      }
+    });
+  }
+
+  drawHeads(frame, hidden) {
+    const g = this.head;
+    this.clear(g);
+    const { runs, frames, start } = this.data;
+    const [sx, sy] = this.project(...start, this.groundAt(...start));
+    g.lineWidth = 2;
+    g.strokeStyle = this.colours.text;
+    g.beginPath();
+    g.arc(sx, sy, 7, 0, 7);
+    g.moveTo(sx - 11, sy);
+    g.lineTo(sx + 11, sy);
+    g.moveTo(sx, sy - 11);
+    g.lineTo(sx, sy + 11);
+    g.stroke();
+    this.heads = {};
+    runs.forEach((run, r) => {
+      if (hidden.has(run.key)) return;
+      const f = Math.min(frame, run.last);
+      const k = r * frames + f;
+      let [px, py] = [this.at[2 * k], this.at[2 * k + 1]];
+      const off = this.relief ? this.seen[k] === 2 : px < 0 || px > this.w || py < 0 || py > this.h;
+      this.heads[run.key] = [px, py];
+      g.fillStyle = run.colour;
+      g.strokeStyle = this.colours.page;
+      g.lineWidth = 2;
+      g.beginPath();
+      if (off || Number.isNaN(px)) {
+        const [cx, cy] = [this.w / 2, this.h / 2];
+        const [dx, dy] = Number.isNaN(px) ? [0, -1] : [px - cx, py - cy];
+        const t = Math.min((cx - 12) / Math.abs(dx || 1e-9), (cy - 12) / Math.abs(dy || 1e-9));
+        [px, py] = [cx + t * dx, cy + t * dy];
+        const angle = Math.atan2(dy, dx);
+        for (const [turn, far] of [[0, 10], [2.5, 9], [-2.5, 9]])
+          g.lineTo(px + far * Math.cos(angle + turn), py + far * Math.sin(angle + turn));
+        g.closePath();
+      } else {
+        g.globalAlpha = this.seen[k] === 0 ? 0.35 : 1;
+        g.arc(px, py, 6, 0, 7);
+      }
+      g.stroke();
+      g.fill();
+      g.globalAlpha = 1;
+      if (run.stopped !== null && frame >= run.last) {
+        const note = `✕ ${run.stopped}`;
+        g.font = "600 11px sans-serif";
+        g.textAlign = px > this.w - 60 ? "right" : "left";
+        const tx = px + (px > this.w - 60 ? -12 : 12);
+        g.lineWidth = 3;
+        g.strokeText(note, tx, py + 4);
+        g.fillStyle = this.colours.text;
+        g.fillText(note, tx, py + 4);
+      }
+    });
+  }
+
+  nearest(px, py, frame, hidden) {
+    let best = { far: 18 };
+    this.data.runs.forEach((run, r) => {
+      if (hidden.has(run.key)) return;
+      for (let f = 0; f <= Math.min(frame, run.last); f++) {
+        const k = r * this.data.frames + f;
+        const far = Math.hypot(this.at[2 * k] - px, this.at[2 * k + 1] - py);
+        if (far < best.far) best = { far, r, f };
+      }
+    });
+    return best.r === undefined ? null : best;
+  }
+}
+
+function ticks(lo, hi, most) {
+  const rough = (hi - lo) / most;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = unit * [1, 2, 5, 10].find((m) => m * unit >= rough);
+  const found = [];
+  for (let k = Math.ceil(lo / step); k * step <= hi; k++) found.push(+(k * step).toPrecision(12));
+  return found;
+}

@@ -1,0 +1,424 @@
+// The stage: one instance for each mounted component. Python computes; this draws, plays and asks.
+class Stage {
+  frame = 0;
+  playing = false;
+  looping = false;
+  hidden = new Set();
+  values = {};
+  entrant = null;
+  asked = 0;
+  waiting = null;
+  drawn = { frames: 0, updates: 0, delay: [] };
+
+  constructor(root) {
+    this.root = root.querySelector(".stage");
+    this.root.stage = this;
+    const find = (selector) => this.root.querySelector(selector);
+    this.map = new SurfaceMap(find(".map"));
+    this.curves = new Curves(find(".curves"));
+    Object.assign(this, { scrub: find(".scrub"), tip: find(".tip"), panel: find(".panel"), legend: find(".legend"), speed: find(".speed") });
+    this.button = Object.fromEntries([...this.root.querySelectorAll("[data-do]")].map((b) => [b.dataset.do, b]));
+    const act = {
+      play: () => this.play(!this.playing),
+      back: () => this.seek(this.frame - 1),
+      next: () => this.seek(this.frame + 1),
+      loop: () => this.press("loop", (this.looping = !this.looping)),
+      space: () => this.turnTo(!this.map.relief),
+      log: () => this.scale(!this.curves.log),
+      in: () => this.zoom(0.7),
+      out: () => this.zoom(1 / 0.7),
+      home: () => this.ask({ view: null }, true),
+    };
+    for (const [name, button] of Object.entries(this.button)) button.onclick = act[name];
+    this.keys = { "+": act.in, "-": act.out, 0: act.home, " ": act.play };
+    this.scrub.oninput = () => this.seek(+this.scrub.value);
+    this.listen();
+    this.watch = new ResizeObserver(() => this.resize());
+    this.watch.observe(this.root);
+    this.clock = setInterval(() => this.theme() && this.redraw(true), 1000);
+  }
+
+  end() {
+    this.watch.disconnect();
+    clearInterval(this.clock);
+    cancelAnimationFrame(this.next);
+  }
+
+  press(name, on) {
+    this.button[name].setAttribute("aria-pressed", on);
+  }
+
+  // ---- data in
+
+  receive(message, send) {
+    this.send = send;
+    if (message.seq === this.seen && message.key === this.data?.key) return;
+    this.seen = message.seq;
+    const first = !this.data;
+    const same = this.data?.frames === message.frames;
+    const atEnd = this.data && this.frame >= this.data.frames - 1;
+    if (message.controls) this.controls = message.controls;
+    this.data = message;
+    this.values = { ...message.values };
+    this.asked = Math.max(this.asked, message.seq);
+    this.theme();
+    this.map.take(message, this.colours);
+    this.curves.take(message, this.colours);
+    if (message.controls) this.buildPanel();
+    this.showValues();
+    this.showLegend();
+    this.showResult();
+    this.scrub.max = message.frames - 1;
+    if (atEnd && !same) this.frame = message.frames - 1;
+    this.frame = Math.min(this.frame, message.frames - 1);
+    if (this.map.resize() | this.curves.resize()) this.drawn.first ??= performance.now();
+    this.redraw(true);
+    if (first) {
+      if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.seek(message.frames - 1);
+      else this.play(true);
+    }
+    this.drawn.updates++;
+    if (this.flight && message.seq >= this.flight.seq) {
+      this.drawn.delay.push(performance.now() - this.flight.since);
+      this.flight = null;
+      if (this.waiting) this.post();
+    }
+  }
+
+  theme() {
+    const style = getComputedStyle(this.root);
+    const [page, text] = ["--st-background-color", "--st-text-color"].map((name) => style.getPropertyValue(name).trim());
+    if (this.colours?.page === page && this.colours?.text === text) return false;
+    const probe = new OffscreenCanvas(1, 1).getContext("2d");
+    probe.fillStyle = page || "#fff";
+    probe.fillRect(0, 0, 1, 1);
+    const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
+    const dark = r + 2 * g + b < 512;
+    this.colours = { page, text, ...this.data.theme[dark ? "dark" : "light"] };
+    if (this.map.grid) {
+      this.map.colours = this.curves.colours = this.colours;
+      this.map.paint();
+    }
+    return true;
+  }
+
+  // ---- asking: one request under way, the newest wishes waiting
+
+  ask(values, released) {
+    Object.assign(this.values, values);
+    this.waiting = { values: { ...this.waiting?.values, ...values }, released };
+    if (!this.flight || performance.now() - this.flight.since > 5000) this.post();
+  }
+
+  post() {
+    this.flight = { seq: ++this.asked, since: performance.now() };
+    this.send("ask", { seq: this.asked, structure: this.data.structure, field: this.data.fieldId, ...this.waiting });
+    this.waiting = null;
+  }
+
+  // ---- playing
+
+  play(on) {
+    if (on && this.frame >= this.data.frames - 1) this.seek(0);
+    this.playing = on;
+    this.button.play.textContent = on ? "❚❚" : "▶";
+    this.button.play.setAttribute("aria-label", on ? "Pause" : "Play");
+    this.position = this.frame;
+    this.since = null;
+    cancelAnimationFrame(this.next);
+    if (on) this.next = requestAnimationFrame((now) => this.tick(now));
+  }
+
+  tick(now) {
+    const { frames } = this.data;
+    const rate = (frames / clamp(frames / 60, 3, 9)) * this.speed.value;
+    this.position += this.since === null ? 0 : ((now - this.since) / 1000) * rate;
+    this.since = now;
+    this.drawn.frames++;
+    this.show(Math.min(Math.floor(this.position), frames - 1));
+    if (this.position >= frames - 1) {
+      if (this.looping && this.position > frames - 1 + rate) this.seek(0);
+      else if (!this.looping) return this.play(false);
+    }
+    this.next = requestAnimationFrame((then) => this.tick(then));
+  }
+
+  seek(frame) {
+    this.position = clamp(frame, 0, this.data.frames - 1);
+    this.show(this.position);
+  }
+
+  show(frame) {
+    const from = frame < this.frame ? 0 : this.frame;
+    this.frame = frame;
+    if (from !== frame || frame === 0) this.extend(from, frame);
+    this.map.drawHeads(frame, this.hidden);
+    this.curves.drawHeads(frame, this.hidden);
+    this.scrub.value = frame;
+    const step = this.stepOf(frame);
+    this.scrub.setAttribute("aria-valuetext", `step ${step}`);
+    this.root.querySelector(".step").textContent = `step ${step} / ${this.data.steps}`;
+  }
+
+  stepOf(frame) {
+    return Math.min(frame * this.data.stride, this.data.steps);
+  }
+
+  extend(from, to) {
+    this.map.drawTrail(from, to, this.hidden);
+    this.curves.drawTrail(from, to, this.hidden);
+  }
+
+  redraw(ground) {
+    if (!this.data || !this.map.w) return;
+    this.map.place();
+    this.curves.place();
+    if (ground) this.map.drawBack();
+    this.curves.drawBack(this.hidden);
+    this.extend(0, this.frame);
+    this.show(this.frame);
+  }
+
+  resize() {
+    if (this.data && this.map.resize() | this.curves.resize()) this.redraw(true);
+  }
+
+  turnTo(relief) {
+    this.map.relief = relief;
+    this.press("space", relief);
+    this.redraw(true);
+  }
+
+  scale(log) {
+    this.curves.log = log;
+    this.press("log", log);
+    this.curves.take(this.data, this.colours);
+    this.redraw(false);
+  }
+
+  // ---- the map under the hand
+
+  listen() {
+    const figure = this.map.figure;
+    const where = (e) => {
+      const box = figure.getBoundingClientRect();
+      return [e.clientX - box.left, e.clientY - box.top];
+    };
+    let grip = null;
+    figure.onpointerdown = (e) => {
+      if (e.button || e.target.closest("button")) return;
+      const [px, py] = where(e);
+      const [sx, sy] = this.map.project(...this.data.start, this.map.groundAt(...this.data.start));
+      const onStart = Math.hypot(px - sx, py - sy) < 14;
+      grip = { px, py, what: onStart ? "start" : this.map.relief ? "camera" : "view", view: this.data.view, camera: { ...this.map.camera } };
+      figure.setPointerCapture(e.pointerId);
+    };
+    figure.onpointermove = (e) => {
+      const [px, py] = where(e);
+      if (!grip) return this.point(this.map, this.map.nearest(px, py, this.frame, this.hidden), px, py);
+      if (!grip.moved && Math.hypot(px - grip.px, py - grip.py) < 4) return;
+      grip.moved = true;
+      this.tip.hidden = true;
+      if (grip.what === "start") this.moveStart(this.map.unproject(px, py), false);
+      else if (grip.what === "camera") {
+        this.map.camera.turn = grip.camera.turn - (px - grip.px) / 150;
+        this.map.camera.rise = clamp(grip.camera.rise + (py - grip.py) / 200, 0.25, 1.5);
+        this.map.turning = true;
+        this.redraw(true);
+      } else {
+        const [x0, x1, y0, y1] = grip.view;
+        const [dx, dy] = [((grip.px - px) / this.map.w) * (x1 - x0), ((py - grip.py) / this.map.h) * (y1 - y0)];
+        this.look([x0 + dx, x1 + dx, y0 + dy, y1 + dy], false);
+      }
+    };
+    figure.onpointerup = (e) => {
+      if (!grip) return;
+      const [px, py] = where(e);
+      const { moved, what } = grip;
+      grip = null;
+      if (!moved || what === "start") {
+        this.moveStart(this.map.unproject(px, py), true);
+        if (!moved) this.seek(0), this.play(true);
+      } else if (what === "view") this.look(this.data.view, true);
+      else {
+        this.map.turning = false;
+        this.redraw(true);
+      }
+    };
+    figure.onpointercancel = () => (grip = null);
+    figure.onpointerleave = () => (this.tip.hidden = true);
+    figure.addEventListener("wheel", (e) => {
+      if (!e.ctrlKey && !e.metaKey) return;
+      e.preventDefault();
+      this.zoom(Math.exp(e.deltaY / 400), where(e));
+    }, { passive: false });
+    figure.onkeydown = (e) => {
+      const [x0, x1] = this.data.view;
+      const hop = (e.shiftKey ? 0.05 : 0.01) * (x1 - x0);
+      const move = { ArrowLeft: [-hop, 0], ArrowRight: [hop, 0], ArrowUp: [0, hop], ArrowDown: [0, -hop] }[e.key];
+      const [x, y] = this.data.start;
+      const act = move ? () => this.moveStart([x + move[0], y + move[1]], true) : this.keys[e.key];
+      if (!act || e.target.closest("button")) return;
+      e.preventDefault();
+      act();
+    };
+    const curves = this.curves.figure;
+    curves.onpointermove = (e) => {
+      const box = curves.getBoundingClientRect();
+      const [px, py] = [e.clientX - box.left, e.clientY - box.top];
+      if (e.buttons === 1) this.seek(Math.round(((px - this.curves.box.left) / (this.curves.box.right - this.curves.box.left)) * (this.data.frames - 1)));
+      this.point(this.curves, this.curves.nearest(px, py, this.frame, this.hidden), px, py);
+    };
+    curves.onpointerleave = () => (this.tip.hidden = true);
+  }
+
+  moveStart([x, y], released) {
+    this.data.start = [x, y];
+    this.map.drawHeads(this.frame, this.hidden);
+    this.ask({ start: [x, y] }, released);
+  }
+
+  look(view, released) {
+    this.data.view = view;
+    this.redraw(true);
+    this.ask({ view }, released);
+  }
+
+  zoom(by, [px, py] = [this.map.w / 2, this.map.h / 2]) {
+    const [x0, x1, y0, y1] = this.data.view;
+    const [x, y] = this.map.relief ? [(x0 + x1) / 2, (y0 + y1) / 2] : this.map.unproject(px, py);
+    this.look([x + by * (x0 - x), x + by * (x1 - x), y + by * (y0 - y), y + by * (y1 - y)], true);
+  }
+
+  point(layers, hit, px, py) {
+    this.tip.hidden = !hit;
+    if (!hit) return;
+    const { data } = this;
+    const k = hit.r * data.frames + hit.f;
+    this.tip.textContent =
+      `${data.runs[hit.r].title}, step ${this.stepOf(hit.f)}\nx ${readable(data.x[2 * k])}   y ${readable(data.x[2 * k + 1])}\n` +
+      `loss ${readable(data.loss[k])}   |gradient| ${readable(data.slope[k])}`;
+    const left = layers.figure.offsetLeft + px;
+    const wide = layers.figure.parentElement.clientWidth;
+    Object.assign(this.tip.style, { left: `${clamp(left + 14, 0, wide - 220)}px`, top: `${layers.figure.offsetTop + py + 16}px` });
+  }
+
+  // ---- controls
+
+  buildPanel() {
+    this.inputs = {};
+    const groups = new Map();
+    for (const c of this.controls) groups.set(c.group, [...(groups.get(c.group) ?? []), c]);
+    const own = this.data.runs.filter((run) => groups.has(run.key));
+    if (!own.some((run) => run.key === this.entrant)) this.entrant = own[0]?.key;
+    const parts = [];
+    for (const [name, controls] of groups) {
+      const isRule = own.some((run) => run.key === name);
+      if (isRule && name !== this.entrant) continue;
+      const box = make(controls[0].folded ? "details" : "fieldset");
+      if (isRule) {
+        const pick = make("select", { ariaLabel: "Rule whose hyperparameters are shown" });
+        for (const run of own) pick.append(make("option", { value: run.key, textContent: run.title, selected: run.key === name }));
+        pick.onchange = () => {
+          this.entrant = pick.value;
+          this.buildPanel();
+          this.showValues();
+          this.panel.querySelector("select").focus();
+        };
+        const line = make("div", { className: "pick" });
+        line.append(make("span", { textContent: "Rule" }), pick);
+        box.append(line);
+      } else box.append(make(controls[0].folded ? "summary" : "legend", { textContent: name }));
+      if (controls[0].folded) {
+        box.open = this.folds?.[name] ?? controls.some((c) => this.values[c.id] !== c.default);
+        box.ontoggle = () => (this.folds = { ...this.folds, [name]: box.open });
+      }
+      for (const c of controls) box.append(this.slider(c));
+      parts.push(box);
+    }
+    this.panel.replaceChildren(...parts);
+  }
+
+  slider(c) {
+    const row = make("div", { className: "control", title: c.help });
+    const label = make("label", { textContent: c.label, htmlFor: c.id });
+    const reset = make("button", { className: "reset", textContent: "↺", title: `Back to ${c.default}`, ariaLabel: `Reset ${c.label}` });
+    const number = make("input", { className: "number", inputMode: "decimal", ariaLabel: `${c.label}, exact value` });
+    const range = make("input", { type: "range", id: c.id, min: 0, max: c.stops.length - 1, step: 1 });
+    range.oninput = () => this.ask({ [c.id]: c.stops[range.value] }, false) ?? this.showValues();
+    range.onchange = () => this.ask({ [c.id]: c.stops[range.value] }, true);
+    number.onchange = () => this.ask({ [c.id]: number.value }, true);
+    reset.onclick = () => this.ask({ [c.id]: c.default }, true);
+    row.append(label, reset, number, range);
+    this.inputs[c.id] = { c, row, number, range };
+    return row;
+  }
+
+  showValues() {
+    const focus = this.root.getRootNode().activeElement;
+    for (const [id, { c, row, number, range }] of Object.entries(this.inputs)) {
+      const value = this.values[id];
+      const text = value === c.off ? "off" : String(value);
+      if (number !== focus || !this.flight) number.value = text;
+      const nearest = c.stops.reduce((best, stop, i) => (Math.abs(stop - value) < Math.abs(c.stops[best] - value) ? i : best), 0);
+      const at = c.stops.includes(value) ? c.stops.indexOf(value) : nearest;
+      if (range !== focus || !this.flight) range.value = at;
+      range.setAttribute("aria-valuetext", text);
+      row.classList.toggle("changed", value !== c.default);
+    }
+  }
+
+  showLegend() {
+    this.legend.replaceChildren(
+      ...this.data.runs.map((run) => {
+        const chip = make("button", { title: `Show or hide ${run.title}` });
+        chip.setAttribute("aria-pressed", !this.hidden.has(run.key));
+        const dot = make("span", { className: "dot" });
+        dot.style.background = run.colour;
+        chip.append(dot, run.title);
+        if (run.stopped !== null) chip.append(make("small", { textContent: `✕ step ${run.stopped}` }));
+        chip.onclick = () => {
+          if (!this.hidden.delete(run.key)) this.hidden.add(run.key);
+          chip.setAttribute("aria-pressed", !this.hidden.has(run.key));
+          this.redraw(false);
+        };
+        return chip;
+      }),
+    );
+  }
+
+  showResult() {
+    const { verdict, problems, columns, runs } = this.data;
+    const problem = this.root.querySelector(".problem");
+    problem.hidden = !problems.length;
+    problem.textContent = problems.join(" ");
+    this.root.querySelector(".verdict").textContent = verdict;
+    const head = make("tr");
+    head.append(...columns.map(([text, title]) => make("th", { textContent: text, title, scope: "col" })));
+    const rows = [...runs].sort((a, b) => a.place - b.place).map((run) => {
+      const row = make("tr");
+      const dot = make("span", { className: "dot" });
+      dot.style.background = run.colour;
+      row.append(...run.cells.map((text) => make("td", { textContent: text })));
+      row.firstChild.prepend(dot);
+      return row;
+    });
+    this.root.querySelector("table").replaceChildren(head, ...rows);
+  }
+}
+
+function make(tag, properties = {}) {
+  return Object.assign(document.createElement(tag), properties);
+}
+
+const stages = new WeakMap();
+
+export default function ({ data, parentElement, setStateValue }) {
+  if (!stages.has(parentElement)) stages.set(parentElement, new Stage(parentElement));
+  const stage = stages.get(parentElement);
+  stage.receive(decode(data), setStateValue);
+  return () => {
+    stage.end();
+    stages.delete(parentElement);
+  };
+}
