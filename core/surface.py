@@ -165,7 +165,7 @@ def surface(
     local_minima: Place = (),
     saddles: Place = (),
 ) -> Callable[[Callable[..., Any]], Surface]:
-    """Declare a surface from its formula f(x, y, *, parameters); a place is points, or a function of the parameters to points."""
+    """Declare a surface from its formula f(x, y, *, parameters); a place is points, or their function of the parameters."""
 
     def declare(function: Callable[..., Any]) -> Surface:
         hypers = declared(function)

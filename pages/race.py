@@ -44,11 +44,13 @@ def picked(race: Race) -> Race:
         key=f"{PAGE}.rules",
     )
     lrs = three.segmented_control(
-        "Learning rate", [SHARED, EACH], format_func={SHARED: "one for all", EACH: "one each"}.get, required=True, key=f"{PAGE}.lrs"
+        "Learning rate",
+        [SHARED, EACH],
+        format_func=lambda key: "one for all" if key == SHARED else "one each",
+        required=True,
+        key=f"{PAGE}.lrs",
     )
-    schedule = four.selectbox(
-        "Schedule", list(SCHEDULES), format_func=lambda key: SCHEDULES[key].title, key=f"{PAGE}.schedule"
-    )
+    schedule = four.selectbox("Schedule", list(SCHEDULES), format_func=lambda key: SCHEDULES[key].title, key=f"{PAGE}.schedule")
     st.caption(SURFACES[surface].lesson)
     return race.choosing(surface, tuple(entrants), lrs, schedule)
 

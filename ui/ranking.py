@@ -98,6 +98,8 @@ def places(found: Sequence[Result]) -> dict[str, int]:
 
 def verdict(found: Sequence[Result], race: Race, surface: Surface, start_loss: float) -> str:
     """One sentence that says who is lowest, as far as these numbers say it, and under which terms."""
+    if not surface.minima:
+        return _falling(found, race)
     alive = sorted((r for r in found if r.stopped is None), key=lambda r: r.final)
     diverged = len(found) - len(alive)
     if not alive:
@@ -109,9 +111,9 @@ def verdict(found: Sequence[Result], race: Race, surface: Surface, start_loss: f
     if len(alive) == 1:
         who = alive[0]
         alone = "" if len(found) == 1 else ", the only run that did not diverge,"
-        return f"After {steps} {who.title}{alone} has loss {number(who.final)}{_above(surface)}.{seed}"
+        return f"After {steps} {who.title}{alone} is {number(who.final)} above the minimum.{seed}"
     scale = EXACT * max(1.0, abs(start_loss))
-    exact = [r for r in alive if surface.minima and r.final <= scale]
+    exact = [r for r in alive if r.final <= scale]
     if len(exact) > 1:
         fastest = min((r for r in exact if r.steps_to is not None), key=lambda r: r.steps_to or 0, default=None)
         first = f"; {fastest.title} was first within {race['threshold']:g}, at step {fastest.steps_to}" if fastest else ""
@@ -121,12 +123,25 @@ def verdict(found: Sequence[Result], race: Race, surface: Surface, start_loss: f
     if len(level) > 1:
         return (
             f"After {steps}, {terms}, {_listed([r.title for r in level])} are level at loss "
-            f"{number(best.final)}{_above(surface)}.{lost}{seed}"
+            f"{number(best.final)} above the minimum.{lost}{seed}"
         )
     return (
-        f"After {steps}, {terms}, {best.title} has the lowest loss: {number(best.final)}{_above(surface)}; "
+        f"After {steps}, {terms}, {best.title} has the lowest loss: {number(best.final)} above the minimum; "
         f"next is {second.title} with {number(second.final)}.{lost}{seed}"
     )
+
+
+def _falling(found: Sequence[Result], race: Race) -> str:
+    """On a surface without a minimum only the speed of the fall can be compared."""
+    gone = sorted((r for r in found if r.stopped is not None), key=lambda r: r.stopped or 0)
+    first = f" {gone[0].title} was the first to leave every bound, at step {gone[0].stopped}." if gone else ""
+    left = sorted((r for r in found if r.stopped is None), key=lambda r: r.final)
+    lowest = (
+        f" Of those still in bounds after {race['steps']:g} steps {left[0].title} is lowest, at {number(left[0].final)}."
+        if left
+        else ""
+    )
+    return f"This surface falls without end, so there is nothing to win.{first}{lowest}"
 
 
 def number(value: float) -> str:
@@ -140,7 +155,7 @@ def number(value: float) -> str:
 
 
 def loss_axes(gaps: np.ndarray, alive: np.ndarray, bounded: bool, span: tuple[float, float]) -> dict[str, list[float] | None]:
-    """Axis ranges of the loss curves, from the points (runs, frames) that are `alive`, so that no diverged run flattens the rest.
+    """Axis ranges of the loss curves, from the points (runs, frames) that are `alive`: no diverged run flattens the rest.
 
     `span` is the range of loss on the map. The logarithmic range is in decades, None where no minimum is known.
     """
@@ -159,10 +174,6 @@ def loss_axes(gaps: np.ndarray, alive: np.ndarray, bounded: bool, span: tuple[fl
         return {"linear": linear, "log": [-16, 0]}
     lowest = max(math.floor(math.log10(positive.min())), -16)
     return {"linear": linear, "log": [lowest, max(math.ceil(math.log10(positive.max())), lowest + 1)]}
-
-
-def _above(surface: Surface) -> str:
-    return " above the minimum" if surface.minima else ""
 
 
 def _listed(names: Sequence[str]) -> str:

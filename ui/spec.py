@@ -192,7 +192,7 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
 
 
 def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
-    """The race after the stage asked for new values, and a sentence for each that could not be granted and was left as it was."""
+    """The race with the values the stage asks for, and a sentence for each that is no good and was left as it was."""
     numbers, places, problems = {}, {}, []
     every = _every_control()
     for name, value in values.items():
@@ -212,14 +212,14 @@ def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
 def checked_place(name: str, values: Any, length: int) -> tuple[float, ...]:
     """A start (2) or a view (4) as finite floats of a size that can be drawn; ValueError in words otherwise."""
     try:
-        numbers = tuple(float(v) for v in values)
+        numbers = [float(v) for v in values]
     except (TypeError, ValueError):
-        numbers = ()
+        numbers = []
     if len(numbers) != length or not all(math.isfinite(v) and abs(v) <= 1e6 for v in numbers):
         raise ValueError(f"{name} = {_quoted(values)} is not allowed: it must be {length} finite numbers up to a million")
-    if length == 4 and not (1e-9 < numbers[1] - numbers[0] and 1e-9 < numbers[3] - numbers[2]):
+    if any(high - low < 1e-9 for low, high in zip(numbers[::2], numbers[1::2], strict=True)) and length == 4:
         raise ValueError(f"{name} = {_quoted(values)} is not allowed: it must run from low to high, x then y")
-    return numbers
+    return tuple(numbers)
 
 
 def _quoted(value: Any) -> str:

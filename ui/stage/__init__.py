@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.components.v2 import component
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("wire.js", "map.js", "curves.js", "stage.js")
 
 
-def _script() -> str:
-    """The scripts as one module. It travels with every message, so indentation and comment lines stay at home."""
-    text = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+def _part(*names: str) -> str:
+    """Files as one text. It travels with every message, so indentation and comment lines stay at home."""
+    text = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
     return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.MULTILINE)
 
 
-_stage = st.components.v2.component(
+_stage = component(
     "ravine_stage",
-    html=(_HERE / "stage.html").read_text(encoding="utf-8"),
-    css=(_HERE / "stage.css").read_text(encoding="utf-8"),
-    js=_script(),
+    html=_part("stage.html"),
+    css=_part("stage.css"),
+    js=_part("wire.js", "map.js", "curves.js", "stage.js"),
 )
 
 
@@ -34,5 +34,3 @@ def wish(key: str) -> Mapping[str, Any] | None:
     """The newest request from the browser: its number `seq`, the `values` asked for, and what the browser already has."""
     state = st.session_state.get(key)
     return state.get("ask") if state else None
-
-

@@ -16,10 +16,15 @@ class SurfaceMap extends Layers {
   // The grid as a small picture (smoothed when it is enlarged) and as contour segments in units of the grid.
   paint() {
     const { z, n } = this.grid;
+    const shades = Array.from({ length: 256 }, (_, u) => this.shade(u / 255));
     const picture = new ImageData(n, n);
     for (let i = 0; i < n * n; i++) {
-      const [r, g, b] = this.shade(z[i] / 65535);
-      picture.data.set([r, g, b, 255], 4 * (n * (n - 1 - Math.floor(i / n)) + (i % n)));
+      const [r, g, b] = shades[z[i] >> 8];
+      const to = 4 * (n * (n - 1 - Math.floor(i / n)) + (i % n));
+      picture.data[to] = r;
+      picture.data[to + 1] = g;
+      picture.data[to + 2] = b;
+      picture.data[to + 3] = 255;
     }
     this.picture = new OffscreenCanvas(n, n);
     this.picture.getContext("2d").putImageData(picture, 0, 0);
@@ -32,7 +37,10 @@ class SurfaceMap extends Layers {
     for (let j = 0; j < n - 1; j++) {
       for (let i = 0; i < n - 1; i++) {
         const k = j * n + i;
-        const [a, b, c, d] = [z[k] - level, z[k + 1] - level, z[k + n + 1] - level, z[k + n] - level];
+        const a = z[k] - level;
+        const b = z[k + 1] - level;
+        const c = z[k + n + 1] - level;
+        const d = z[k + n] - level;
         if (a > 0 === b > 0 && b > 0 === c > 0 && c > 0 === d > 0) continue;
         const cuts = [];
         if (a > 0 !== b > 0) cuts.push(i + a / (a - b), j);
@@ -263,14 +271,13 @@ class SurfaceMap extends Layers {
     g.moveTo(sx, sy - 11);
     g.lineTo(sx, sy + 11);
     g.stroke();
-    this.heads = {};
+    let outside = 0;
     runs.forEach((run, r) => {
       if (hidden.has(run.key)) return;
       const f = Math.min(frame, run.last);
       const k = r * frames + f;
       let [px, py] = [this.at[2 * k], this.at[2 * k + 1]];
       const off = this.relief ? this.seen[k] === 2 : px < 0 || px > this.w || py < 0 || py > this.h;
-      this.heads[run.key] = [px, py];
       g.fillStyle = run.colour;
       g.strokeStyle = this.colours.page;
       g.lineWidth = 2;
@@ -279,8 +286,11 @@ class SurfaceMap extends Layers {
         const [cx, cy] = [this.w / 2, this.h / 2];
         const [dx, dy] = Number.isNaN(px) ? [0, -1] : [px - cx, py - cy];
         const t = Math.min((cx - 12) / Math.abs(dx || 1e-9), (cy - 12) / Math.abs(dy || 1e-9));
-        [px, py] = [cx + t * dx, cy + t * dy];
         const angle = Math.atan2(dy, dx);
+        const beside = 22 * (outside % 2 ? 1 : -1) * Math.ceil(outside++ / 2); // side by side, not one upon another
+        [px, py] = [cx + t * dx, cy + t * dy];
+        if (Math.abs(dx) > Math.abs(dy)) py = clamp(py + beside, 12, this.h - 12);
+        else px = clamp(px + beside, 12, this.w - 12);
         for (const [turn, far] of [[0, 10], [2.5, 9], [-2.5, 9]])
           g.lineTo(px + far * Math.cos(angle + turn), py + far * Math.sin(angle + turn));
         g.closePath();
@@ -293,13 +303,13 @@ class SurfaceMap extends Layers {
       g.globalAlpha = 1;
       if (run.stopped !== null && frame >= run.last) {
         const note = `✕ ${run.stopped}`;
+        const [tx, ty] = [clamp(px, 24, this.w - 24), py < this.h / 2 ? py + 24 : py - 16];
         g.font = "600 11px sans-serif";
-        g.textAlign = px > this.w - 60 ? "right" : "left";
-        const tx = px + (px > this.w - 60 ? -12 : 12);
+        g.textAlign = "center";
         g.lineWidth = 3;
-        g.strokeText(note, tx, py + 4);
+        g.strokeText(note, tx, ty);
         g.fillStyle = this.colours.text;
-        g.fillText(note, tx, py + 4);
+        g.fillText(note, tx, ty);
       }
     });
   }

@@ -85,6 +85,8 @@ def pack(race: Race, runs: Mapping[str, Trajectory], problems: list[str], wish: 
         "theme": theme.STAGE,
     }
     if wish.get("structure") != structure:
+        scales = list(dict.fromkeys(control.hyper.stops for control in race.controls))
+        header["scales"] = [[_number(stop) for stop in stops] for stops in scales]
         header["controls"] = [
             {
                 "id": control.id,
@@ -92,7 +94,7 @@ def pack(race: Race, runs: Mapping[str, Trajectory], problems: list[str], wish: 
                 "label": control.label,
                 "help": f"{control.hyper.help} Allowed: {control.hyper.allowed}.",
                 "folded": control.folded,
-                "stops": [_number(stop) for stop in control.hyper.stops],
+                "stops": scales.index(control.hyper.stops),
                 "default": _number(control.hyper.default),
                 "off": None if control.hyper.off is None else _number(control.hyper.off),
             }

@@ -57,16 +57,18 @@ class Stage {
     const first = !this.data;
     const same = this.data?.frames === message.frames;
     const atEnd = this.data && this.frame >= this.data.frames - 1;
-    if (message.controls) this.controls = message.controls;
+    if (message.controls) this.controls = message.controls.map((c) => ({ ...c, stops: message.scales[c.stops] }));
     this.data = message;
     this.values = { ...message.values };
     this.asked = Math.max(this.asked, message.seq);
     this.theme();
     this.map.take(message, this.colours);
     this.curves.take(message, this.colours);
-    if (message.controls) this.buildPanel();
+    if (message.controls) {
+      this.buildPanel();
+      this.buildRows();
+    }
     this.showValues();
-    this.showLegend();
     this.showResult();
     this.scrub.max = message.frames - 1;
     if (atEnd && !same) this.frame = message.frames - 1;
@@ -94,6 +96,7 @@ class Stage {
     probe.fillRect(0, 0, 1, 1);
     const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
     const dark = r + 2 * g + b < 512;
+    this.root.style.colorScheme = dark ? "dark" : "light";
     this.colours = { page, text, ...this.data.theme[dark ? "dark" : "light"] };
     if (this.map.grid) {
       this.map.colours = this.curves.colours = this.colours;
@@ -368,43 +371,59 @@ class Stage {
     }
   }
 
-  showLegend() {
-    this.legend.replaceChildren(
-      ...this.data.runs.map((run) => {
-        const chip = make("button", { title: `Show or hide ${run.title}` });
+  // The legend and the table are built for a set of rules; after that only their texts change.
+  buildRows() {
+    this.rows = this.data.runs.map((run) => {
+      const chip = make("button", { title: `Show or hide ${run.title}` });
+      chip.setAttribute("aria-pressed", !this.hidden.has(run.key));
+      chip.onclick = () => {
+        if (!this.hidden.delete(run.key)) this.hidden.add(run.key);
         chip.setAttribute("aria-pressed", !this.hidden.has(run.key));
-        const dot = make("span", { className: "dot" });
-        dot.style.background = run.colour;
-        chip.append(dot, run.title);
-        if (run.stopped !== null) chip.append(make("small", { textContent: `✕ step ${run.stopped}` }));
-        chip.onclick = () => {
-          if (!this.hidden.delete(run.key)) this.hidden.add(run.key);
-          chip.setAttribute("aria-pressed", !this.hidden.has(run.key));
-          this.redraw(false);
-        };
-        return chip;
-      }),
-    );
+        this.redraw(false);
+      };
+      const note = make("small");
+      chip.append(dot(run.colour), run.title, note);
+      const cells = run.cells.map(() => make("td"));
+      const line = make("tr");
+      const name = make("span");
+      cells[0].append(dot(run.colour), name);
+      line.append(...cells);
+      return { chip, note, line, texts: [name, ...cells.slice(1)] };
+    });
+    this.titles = this.data.columns.map(() => make("th", { scope: "col" }));
+    this.legend.replaceChildren(...this.rows.map((row) => row.chip));
+    const head = make("tr");
+    head.append(...this.titles);
+    this.root.querySelector("table").replaceChildren(head, ...this.rows.map((row) => row.line));
   }
 
   showResult() {
     const { verdict, problems, columns, runs } = this.data;
     const problem = this.root.querySelector(".problem");
     problem.hidden = !problems.length;
-    problem.textContent = problems.join(" ");
-    this.root.querySelector(".verdict").textContent = verdict;
-    const head = make("tr");
-    head.append(...columns.map(([text, title]) => make("th", { textContent: text, title, scope: "col" })));
-    const rows = [...runs].sort((a, b) => a.place - b.place).map((run) => {
-      const row = make("tr");
-      const dot = make("span", { className: "dot" });
-      dot.style.background = run.colour;
-      row.append(...run.cells.map((text) => make("td", { textContent: text })));
-      row.firstChild.prepend(dot);
-      return row;
+    write(problem, problems.join(" "));
+    write(this.root.querySelector(".verdict"), verdict);
+    columns.forEach(([text, title], i) => write(this.titles[i], text) || (this.titles[i].title = title));
+    runs.forEach((run, r) => {
+      const { note, texts } = this.rows[r];
+      write(note, run.stopped === null ? "" : `✕ step ${run.stopped}`);
+      run.cells.forEach((text, i) => write(texts[i], text));
     });
-    this.root.querySelector("table").replaceChildren(head, ...rows);
+    const order = this.rows.map((row) => row.line);
+    runs.forEach((run, r) => (order[run.place] = this.rows[r].line));
+    const [, ...lines] = this.root.querySelectorAll("tr");
+    if (order.some((line, i) => line !== lines[i])) lines[0].parentNode.append(...order);
   }
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function dot(colour) {
+  const mark = make("span", { className: "dot" });
+  mark.style.background = colour;
+  return mark;
 }
 
 function make(tag, properties = {}) {
