@@ -74,7 +74,7 @@ class Hyper:
 
     @cached_property
     def stops(self) -> tuple[float, ...]:
-        """The values a slider rests at, ascending, `off` first; the default is always among them."""
+        """The values a slider rests at, ascending, `off` and the default always among them."""
         if self.whole and self.high - self.low <= 200:
             values = np.arange(self.low, self.high + 1)
         elif self.scale == "log":
@@ -87,9 +87,7 @@ class Hyper:
         values = {float(_rounded(value, self.scale)) for value in values} | {self.low, self.high}
         if self.whole:
             values = {float(round(value)) for value in values}
-        values |= {self.default} - {self.off}
-        first = () if self.off is None else (self.off,)
-        return first + tuple(sorted(values))
+        return tuple(sorted(values | ({self.default} if self.off is None else {self.default, self.off})))
 
 
 def _rounded(value: float, scale: Scale) -> str:

@@ -20,6 +20,7 @@ GREEK = {
     "sigma": "σ",
 }
 LATEX = {"eps": r"\varepsilon"}
+SPELLING = {"l2": "L2"}
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -28,7 +29,7 @@ def symbol(name: str) -> str:
     stem, digits = _split(name)
     if stem in GREEK:
         return GREEK[stem] + digits.translate(SUBSCRIPTS)
-    return name.replace("_", " ")
+    return SPELLING.get(name, name.replace("_", " "))
 
 
 def equations(function: Callable[..., Any]) -> list[str]:
@@ -74,6 +75,8 @@ def _latex(node: ast.expr) -> str:
     match node:
         case ast.Name(name):
             return _name(name)
+        case ast.Attribute(ast.Name("math"), name):
+            return {"pi": r"\pi"}.get(name, name)
         case ast.Constant(value):
             return f"{value:g}" if isinstance(value, float) else str(value)
         case ast.UnaryOp(ast.USub(), inner):

@@ -22,21 +22,23 @@ RULE_COLOURS = (
 
 Colour = tuple[int, int, int]
 
-STAGE: dict[str, dict[str, str | tuple[Colour, ...]]] = {
+STAGE: dict[str, dict[str, str | int | tuple[Colour, ...]]] = {
     "light": {
         "ramp": ((122, 164, 190), (157, 190, 207), (194, 214, 221), (224, 232, 230), (243, 241, 233), (250, 247, 240)),
         "contour": "rgba(52, 84, 110, 0.30)",
         "casing": "rgba(255, 255, 255, 0.85)",
         "line": "rgba(60, 70, 90, 0.16)",
+        "sheen": 42,
     },
     "dark": {
-        "ramp": ((58, 104, 138), (44, 80, 110), (34, 60, 86), (27, 45, 66), (22, 34, 50), (18, 26, 38)),
+        "ramp": ((58, 104, 138), (44, 80, 110), (34, 60, 86), (27, 45, 66), (23, 36, 53), (21, 31, 45)),
         "contour": "rgba(190, 215, 235, 0.20)",
         "casing": "rgba(10, 14, 22, 0.80)",
         "line": "rgba(200, 215, 235, 0.16)",
+        "sheen": 30,
     },
 }
-"""The stage, light and dark: `ramp` runs from the lowest loss to the highest."""
+"""The stage, light and dark: `ramp` runs from the lowest loss to the highest, `sheen` is how much a slope shines."""
 
 
 def rule_colours(keys: Iterable[str]) -> dict[str, str]:

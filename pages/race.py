@@ -46,11 +46,12 @@ def picked(race: Race) -> Race:
     lrs = three.segmented_control(
         "Learning rate",
         [SHARED, EACH],
-        format_func=lambda key: "one for all" if key == SHARED else "one each",
+        format_func=lambda key: "shared" if key == SHARED else "one each",
         required=True,
         key=f"{PAGE}.lrs",
     )
     schedule = four.selectbox("Schedule", list(SCHEDULES), format_func=lambda key: SCHEDULES[key].title, key=f"{PAGE}.schedule")
+    assert lrs is not None  # it is required
     st.caption(SURFACES[surface].lesson)
     return race.choosing(surface, tuple(entrants), lrs, schedule)
 

@@ -18,7 +18,7 @@ EXACT = 1e-15
 
 @dataclass(frozen=True)
 class Result:
-    """One run's outcome. `final` and `best` are losses above `floor`, the lowest value the surface has (0 where it has none)."""
+    """One run's outcome. `final` and `best` are losses above the surface's minimum, or plain losses without one."""
 
     key: str
     title: str

@@ -1,7 +1,7 @@
 """What a race is: a frozen, hashable spec that is also the link to it."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -16,6 +16,7 @@ MOST_ENTRANTS = 12
 SHARED, EACH = "shared", "each"
 THRESHOLD = Hyper(1e-12, 1e3, "log", name="threshold", default=1e-3, help="The table counts the steps to a loss this near.")
 SEPARATOR = "~"  # needs no escape in a link, unlike the comma
+LOOKS = ("3d", "linear")
 View = tuple[float, float, float, float]
 
 
@@ -46,7 +47,10 @@ class Control:
 
 @dataclass(frozen=True)
 class Race:
-    """Which rules run where and how. `numbers` holds what differs from its default; `start` is in the unrotated frame."""
+    """Which rules run where and how, and what is shown of it.
+
+    `numbers` holds what differs from its default; `start` is in the unrotated frame; `look` is any of LOOKS.
+    """
 
     surface: str
     entrants: tuple[str, ...]
@@ -55,6 +59,8 @@ class Race:
     numbers: tuple[tuple[str, float], ...] = ()
     start: Point | None = None
     view: View | None = None
+    look: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
     _values: Mapping[str, float] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
@@ -74,7 +80,8 @@ class Race:
     def choosing(self, surface: str, entrants: tuple[str, ...], lrs: str, schedule: str) -> "Race":
         """The same race with other choices; on another surface it starts and looks where that surface says."""
         moved = {} if surface == self.surface else {"start": None, "view": None}
-        return replace(self, surface=surface, entrants=entrants, lrs=lrs, schedule=schedule, **moved)
+        hidden = tuple(key for key in self.hidden if key in entrants)
+        return replace(self, surface=surface, entrants=entrants, lrs=lrs, schedule=schedule, hidden=hidden, **moved)
 
     @property
     def controls(self) -> list[Control]:
@@ -132,6 +139,9 @@ class Race:
         for name, place in (("start", self.start), ("view", self.view)):
             if place is not None:
                 link[name] = SEPARATOR.join(f"{v:.6g}" for v in place)
+        for name, words in (("look", self.look), ("hidden", self.hidden)):
+            if words:
+                link[name] = SEPARATOR.join(words)
         return link | {name: shown[name].write(value) for name, value in self.numbers if name in shown}
 
 
@@ -160,11 +170,15 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
             problems.append(f"The link's {error}; the surface's own is used instead.")
             return None
 
+    def words(name: str, options: Collection[str]) -> tuple[str, ...]:
+        asked = tuple(dict.fromkeys(word for word in link.get(name, "").replace(",", SEPARATOR).split(SEPARATOR) if word))
+        problems.extend(
+            f"The link's {name} {_quoted(word)} is unknown: it is left out." for word in asked if word not in options
+        )
+        return tuple(word for word in asked if word in options)
+
     surface = choice("surface", SURFACES, default.surface)
-    asked = [key for key in link.get("rules", SEPARATOR.join(default.entrants)).replace(",", SEPARATOR).split(SEPARATOR) if key]
-    entrants = tuple(dict.fromkeys(key for key in asked if key in ENTRANTS))
-    for key in dict.fromkeys(key for key in asked if key not in ENTRANTS):
-        problems.append(f"The link's rule {_quoted(key)} is unknown: it is left out.")
+    entrants = words("rules", ENTRANTS) if "rules" in link else default.entrants
     if len(entrants) > MOST_ENTRANTS:
         problems.append(f"The link asks for {len(entrants)} rules: the first {MOST_ENTRANTS} are shown.")
     if not entrants:
@@ -177,9 +191,11 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
         schedule=choice("schedule", SCHEDULES, next(iter(SCHEDULES))),
         start=place("start", 2),  # type: ignore[arg-type]
         view=place("view", 4),  # type: ignore[arg-type]
+        look=words("look", LOOKS),
+        hidden=words("hidden", entrants),
     )
     numbers = {}
-    for name in link.keys() - {"surface", "rules", "lrs", "schedule", "start", "view"}:
+    for name in sorted(link.keys() - {"surface", "rules", "lrs", "schedule", "start", "view", "look", "hidden"}):
         control = _every_control().get(name)
         if control is None:
             problems.append(f"The link's setting {_quoted(name)} is unknown: it is ignored.")
@@ -202,6 +218,8 @@ def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
                 places[name] = point
             elif name == "view":
                 places[name] = None if value is None else checked_place(name, value, 4)
+            elif name in ("look", "hidden"):
+                places[name] = tuple(word for word in value if word in (LOOKS if name == "look" else race.entrants))
             elif name in every:
                 numbers[name] = every[name].read(value)
         except ValueError as error:

@@ -54,7 +54,7 @@ class Curves extends Layers {
     g.textAlign = "left";
     g.font = "600 12px sans-serif";
     g.fillText(this.logarithmic ? "Loss above the minimum" : "Loss", left, 24);
-    if (this.logarithmic && threshold !== null) {
+    if (this.logarithmic && threshold !== null && this.y(threshold) < bottom && this.y(threshold) > top) {
       g.setLineDash([2, 4]);
       g.strokeStyle = this.colours.text;
       g.beginPath();

@@ -52,11 +52,11 @@ class SurfaceMap extends Layers {
     }
   }
 
-  shade(u, light = 1) {
+  shade(u, light = 0) {
     const ramp = this.colours.ramp;
     const at = clamp(u, 0, 1) * (ramp.length - 1);
     const i = Math.min(Math.floor(at), ramp.length - 2);
-    return ramp[i].map((c, k) => light * (c + (at - i) * (ramp[i + 1][k] - c)));
+    return ramp[i].map((c, k) => clamp(light + c + (at - i) * (ramp[i + 1][k] - c), 0, 255));
   }
 
   // Loss → height on the map's own scale, the same for the surface and for the paths.
@@ -214,9 +214,10 @@ class SurfaceMap extends Layers {
     for (const j of order(Math.cos(turn) < 0)) {
       for (const i of order(Math.sin(turn) < 0)) {
         const [a, b, c, d] = [z[j * n + i], z[j * n + i + step], z[(j + step) * n + i + step], z[(j + step) * n + i]];
-        const light = clamp(1 + (2.2 * (a + d - b - c)) / 65535 + (1.2 * (a + b - c - d)) / 65535, 0.72, 1.25);
+        const slope = (1.8 * (a + d - b - c) + a + b - c - d) / 65535 / step;
+        const light = this.colours.sheen * Math.tanh(12 * slope);
         const u = (a + b + c + d) / 4 / 65535;
-        g.fillStyle = g.strokeStyle = `rgb(${this.shade(u, light).map((v) => Math.min(255, Math.round(v)))})`;
+        g.fillStyle = g.strokeStyle = `rgb(${this.shade(u, light).map(Math.round)})`;
         g.beginPath();
         for (const [p, q] of [at(i, j), at(i + step, j), at(i + step, j + step), at(i, j + step)]) g.lineTo(p, q);
         g.closePath();

@@ -64,6 +64,8 @@ def pack(race: Race, runs: Mapping[str, Trajectory], problems: list[str], wish: 
         "minima": surface.minima,
         "local_minima": surface.local_minima,
         "saddles": surface.saddles,
+        "look": race.look,
+        "hidden": race.hidden,
         "threshold": race["threshold"] if surface.minima else None,
         "axes": ranking.loss_axes(gap, alive, bool(surface.minima), (span[0] - floor, span[1] - floor)),
         "runs": [

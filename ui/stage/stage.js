@@ -23,8 +23,8 @@ class Stage {
       back: () => this.seek(this.frame - 1),
       next: () => this.seek(this.frame + 1),
       loop: () => this.press("loop", (this.looping = !this.looping)),
-      space: () => this.turnTo(!this.map.relief),
-      log: () => this.scale(!this.curves.log),
+      space: () => this.toggle("3d"),
+      log: () => this.toggle("linear"),
       in: () => this.zoom(0.7),
       out: () => this.zoom(1 / 0.7),
       home: () => this.ask({ view: null }, true),
@@ -54,7 +54,7 @@ class Stage {
     this.send = send;
     if (message.seq === this.seen && message.key === this.data?.key) return;
     this.seen = message.seq;
-    const first = !this.data;
+    const fresh = message.structure !== this.data?.structure;
     const same = this.data?.frames === message.frames;
     const atEnd = this.data && this.frame >= this.data.frames - 1;
     if (message.controls) this.controls = message.controls.map((c) => ({ ...c, stops: message.scales[c.stops] }));
@@ -62,8 +62,8 @@ class Stage {
     this.values = { ...message.values };
     this.asked = Math.max(this.asked, message.seq);
     this.theme();
-    this.map.take(message, this.colours);
-    this.curves.take(message, this.colours);
+    this.adopt();
+    delete message.field; // painted
     if (message.controls) {
       this.buildPanel();
       this.buildRows();
@@ -71,13 +71,17 @@ class Stage {
     this.showValues();
     this.showResult();
     this.scrub.max = message.frames - 1;
+    this.button.log.disabled = !message.axes.log;
     if (atEnd && !same) this.frame = message.frames - 1;
     this.frame = Math.min(this.frame, message.frames - 1);
     if (this.map.resize() | this.curves.resize()) this.drawn.first ??= performance.now();
     this.redraw(true);
-    if (first) {
+    if (fresh) {
       if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.seek(message.frames - 1);
-      else this.play(true);
+      else {
+        this.seek(0);
+        this.play(true);
+      }
     }
     this.drawn.updates++;
     if (this.flight && message.seq >= this.flight.seq) {
@@ -157,7 +161,7 @@ class Stage {
     if (from !== frame || frame === 0) this.extend(from, frame);
     this.map.drawHeads(frame, this.hidden);
     this.curves.drawHeads(frame, this.hidden);
-    this.scrub.value = frame;
+    setRange(this.scrub, frame);
     const step = this.stepOf(frame);
     this.scrub.setAttribute("aria-valuetext", `step ${step}`);
     this.root.querySelector(".step").textContent = `step ${step} / ${this.data.steps}`;
@@ -186,17 +190,24 @@ class Stage {
     if (this.data && this.map.resize() | this.curves.resize()) this.redraw(true);
   }
 
-  turnTo(relief) {
-    this.map.relief = relief;
-    this.press("space", relief);
+  // The relief and the linear axis: shown at once, and kept in the link.
+  toggle(name) {
+    const look = new Set(this.data.look);
+    if (!look.delete(name)) look.add(name);
+    this.data.look = [...look];
+    this.adopt();
     this.redraw(true);
+    this.ask({ look: this.data.look }, true);
   }
 
-  scale(log) {
-    this.curves.log = log;
-    this.press("log", log);
+  adopt() {
+    this.hidden = new Set(this.data.hidden);
+    this.map.relief = this.data.look.includes("3d");
+    this.curves.log = !this.data.look.includes("linear");
+    this.press("space", this.map.relief);
+    this.press("log", this.curves.log);
+    this.map.take(this.data, this.colours);
     this.curves.take(this.data, this.colours);
-    this.redraw(false);
   }
 
   // ---- the map under the hand
@@ -337,6 +348,7 @@ class Stage {
         box.ontoggle = () => (this.folds = { ...this.folds, [name]: box.open });
       }
       for (const c of controls) box.append(this.slider(c));
+      if (controls.some((c) => c.id === "steps")) box.append(this.startRow());
       parts.push(box);
     }
     this.panel.replaceChildren(...parts);
@@ -348,7 +360,11 @@ class Stage {
     const reset = make("button", { className: "reset", textContent: "↺", title: `Back to ${c.default}`, ariaLabel: `Reset ${c.label}` });
     const number = make("input", { className: "number", inputMode: "decimal", ariaLabel: `${c.label}, exact value` });
     const range = make("input", { type: "range", id: c.id, min: 0, max: c.stops.length - 1, step: 1 });
-    range.oninput = () => this.ask({ [c.id]: c.stops[range.value] }, false) ?? this.showValues();
+    range.oninput = () => {
+      setRange(range, range.value);
+      this.ask({ [c.id]: c.stops[range.value] }, false);
+      this.showValues();
+    };
     range.onchange = () => this.ask({ [c.id]: c.stops[range.value] }, true);
     number.onchange = () => this.ask({ [c.id]: number.value }, true);
     reset.onclick = () => this.ask({ [c.id]: c.default }, true);
@@ -357,7 +373,16 @@ class Stage {
     return row;
   }
 
+  startRow() {
+    const row = make("div", { className: "control", title: "Where every run starts: click the map, drag the cross, or type x, y." });
+    this.startText = make("input", { className: "number", id: "start", ariaLabel: "Start: x, y" });
+    this.startText.onchange = () => this.ask({ start: this.startText.value.split(/[,;\s]+/).filter(Boolean) }, true);
+    row.append(make("label", { textContent: "start", htmlFor: "start" }), make("span"), this.startText);
+    return row;
+  }
+
   showValues() {
+    this.startText.value = this.data.start.map((v) => +v.toPrecision(4)).join(", ");
     const focus = this.root.getRootNode().activeElement;
     for (const [id, { c, row, number, range }] of Object.entries(this.inputs)) {
       const value = this.values[id];
@@ -365,7 +390,7 @@ class Stage {
       if (number !== focus || !this.flight) number.value = text;
       const nearest = c.stops.reduce((best, stop, i) => (Math.abs(stop - value) < Math.abs(c.stops[best] - value) ? i : best), 0);
       const at = c.stops.includes(value) ? c.stops.indexOf(value) : nearest;
-      if (range !== focus || !this.flight) range.value = at;
+      if (range !== focus || !this.flight) setRange(range, at);
       range.setAttribute("aria-valuetext", text);
       row.classList.toggle("changed", value !== c.default);
     }
@@ -375,11 +400,12 @@ class Stage {
   buildRows() {
     this.rows = this.data.runs.map((run) => {
       const chip = make("button", { title: `Show or hide ${run.title}` });
-      chip.setAttribute("aria-pressed", !this.hidden.has(run.key));
       chip.onclick = () => {
         if (!this.hidden.delete(run.key)) this.hidden.add(run.key);
-        chip.setAttribute("aria-pressed", !this.hidden.has(run.key));
+        this.data.hidden = [...this.hidden];
         this.redraw(false);
+        this.showResult();
+        this.ask({ hidden: this.data.hidden }, true);
       };
       const note = make("small");
       chip.append(dot(run.colour), run.title, note);
@@ -405,7 +431,8 @@ class Stage {
     write(this.root.querySelector(".verdict"), verdict);
     columns.forEach(([text, title], i) => write(this.titles[i], text) || (this.titles[i].title = title));
     runs.forEach((run, r) => {
-      const { note, texts } = this.rows[r];
+      const { chip, note, texts } = this.rows[r];
+      chip.setAttribute("aria-pressed", !this.hidden.has(run.key));
       write(note, run.stopped === null ? "" : `✕ step ${run.stopped}`);
       run.cells.forEach((text, i) => write(texts[i], text));
     });
@@ -414,6 +441,11 @@ class Stage {
     const [, ...lines] = this.root.querySelectorAll("tr");
     if (order.some((line, i) => line !== lines[i])) lines[0].parentNode.append(...order);
   }
+}
+
+function setRange(range, value) {
+  range.value = value;
+  range.style.setProperty("--at", `${(100 * value) / (range.max || 1)}%`);
 }
 
 function write(element, text) {
