@@ -37,7 +37,7 @@ class Control:
         """The number typed or linked; ValueError says in one sentence what is wrong."""
         if isinstance(text, str) and text.strip().lower() == "off" and self.hyper.off is not None:
             return self.hyper.off
-        if isinstance(text, bool) or text is None:
+        if isinstance(text, bool) or not isinstance(text, str | int | float):
             raise ValueError(f"{self.id} = {text} is not a number: it must be {self.hyper.allowed}")
         return self.hyper.named(self.id).check(text)
 

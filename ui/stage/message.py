@@ -15,7 +15,7 @@ from optimizers import ENTRANTS
 from ui import ranking
 from ui.spec import Race, View
 
-GRID = 128
+GRID = 104
 """The map is computed at so many points along each side."""
 
 MOST_FRAMES = 1001
@@ -28,7 +28,7 @@ def pack(race: Race, runs: Mapping[str, Trajectory], problems: list[str], wish: 
     """Everything to draw. What `wish` says the browser has already, the controls and the map, is not sent again.
 
     Arrays: x (runs, frames, 2), gap (runs, frames), the loss above `floor`, slope (runs, frames), the gradient norm, all
-    float32, rounded from float64 last; field (128, 128) uint16, the map's heights.
+    float32, rounded from float64 last; field (GRID, GRID) uint16, the map's heights.
     """
     wish = wish or {}
     surface = race.landscape
@@ -123,7 +123,7 @@ def _bytes(header: dict[str, Any], parts: Mapping[str, np.ndarray]) -> bytes:
 
 @lru_cache(maxsize=32)
 def _field(surface: Surface, view: View) -> tuple[np.ndarray, dict[str, float], tuple[float, float]]:
-    """Heights (128, 128) of the map as uint16, the scale that made them, and the range of the loss.
+    """Heights (GRID, GRID) of the map as uint16, the scale that made them, and the range of the loss.
 
     The scale is log(1 + (f − lowest)/unit), so that both the floor of a valley and its walls have contours; the unit is
     where the lowest part of the map lies, so that a surface without a deep valley is drawn almost linearly.

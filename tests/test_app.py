@@ -1,0 +1,105 @@
+"""Every page through AppTest: no exception, no torch, and what the stage is told follows the pickers and the link."""
+
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from surfaces import SURFACES
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "pages").glob("*.py"))
+
+
+def opened(page: Path = ROOT / "pages" / "race.py", **link: str) -> AppTest:
+    app = AppTest.from_file(str(page), default_timeout=30)
+    for name, value in link.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def header(app: AppTest) -> dict:
+    (stage,) = app.get("bidi_component")
+    data = stage.proto.bytes
+    (size,) = struct.unpack("<I", data[:4])
+    return json.loads(data[4 : 4 + size])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_page_opens_without_an_exception(page):
+    assert not opened(page).exception
+
+
+def test_the_whole_app_opens():
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
+    assert not app.exception
+
+
+def test_the_first_race_is_on_rosenbrock_with_at_least_six_rules():
+    first = header(opened())
+    assert first["problems"] == []
+    assert len(first["runs"]) >= 6
+    assert first["minima"] == [[1.0, 1.0]]
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_every_surface_can_be_picked(surface):
+    app = opened()
+    app.selectbox(key="race.surface").set_value(surface).run()
+    assert not app.exception
+    assert header(app)["start"] == pytest.approx(SURFACES[surface].start)
+
+
+def test_pickers_change_the_race_and_its_controls():
+    app = opened()
+    app.multiselect(key="race.rules").set_value(["adam", "adamw"]).run()
+    app.segmented_control(key="race.lrs").set_value("shared").run()
+    app.selectbox(key="race.schedule").set_value("cosine").run()
+    shown = header(app)
+    assert [run["key"] for run in shown["runs"]] == ["adam", "adamw"]
+    assert {"lr", "cosine.floor", "adamw.weight_decay"} <= set(shown["values"])
+    assert "adam.lr" not in shown["values"]
+
+
+def test_no_rule_at_all_is_an_invitation():
+    app = opened()
+    app.multiselect(key="race.rules").set_value([]).run()
+    assert not app.exception
+    assert "Pick at least one rule" in app.info[0].value
+
+
+def test_a_link_opens_its_race():
+    app = opened(surface="ravine", rules="sgd~adam", lrs="each", **{"adam.beta1": "0.5", "ravine.kappa": "100", "angle": "45"})
+    shown = header(app)
+    assert [run["key"] for run in shown["runs"]] == ["sgd", "adam"]
+    assert (shown["values"]["adam.beta1"], shown["values"]["ravine.kappa"], shown["values"]["angle"]) == (0.5, 100.0, 45.0)
+    assert app.selectbox(key="race.surface").value == "ravine"
+
+
+def test_a_bad_link_is_said_in_words_and_still_races():
+    app = opened(surface="atlantis", rules="sgd~warp", lr="nan", steps="1e9", start="here")
+    assert not app.exception
+    shown = header(app)
+    assert len(shown["problems"]) == 5
+    assert [run["key"] for run in shown["runs"]] == ["sgd"]
+
+
+def test_the_code_of_every_rule_in_the_race_is_shown():
+    app = opened(rules="sgd~adam")
+    assert [code.value.startswith("@rule(") for code in app.code] == [True, True]
+    assert "v_hat = v / (1 - beta2**t)" in app.code[1].value
+
+
+def test_the_first_page_does_not_import_torch():
+    script = (
+        "import sys; from streamlit.testing.v1 import AppTest;"
+        "app = AppTest.from_file('app.py', default_timeout=60).run();"
+        "assert not app.exception;"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.strip() == "False", done.stderr

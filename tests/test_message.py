@@ -1,0 +1,142 @@
+"""What travels to the browser is what was computed, and not more than it needs."""
+
+import json
+import struct
+
+import numpy as np
+import pytest
+
+from optimizers import ENTRANTS
+from surfaces import SURFACES
+from ui.runs import trajectories
+from ui.spec import EACH, Race
+from ui.stage import _stage, message
+
+TEN = tuple(ENTRANTS)[:10]
+
+
+def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+    (size,) = struct.unpack("<I", data[:4])
+    header = json.loads(data[4 : 4 + size])
+    arrays = {}
+    for name, (kind, start, end) in header["arrays"].items():
+        arrays[name] = np.frombuffer(data[4 + size + start : 4 + size + end], dtype=kind)
+    return header, arrays
+
+
+def sent(race: Race, wish=None):
+    runs = trajectories(race)
+    header, arrays = read(message.pack(race, runs, [], wish, 3))
+    return runs, header, arrays
+
+
+def test_the_arrays_are_the_runs():
+    race = Race("himmelblau", TEN).having({"lr": 0.003})
+    runs, header, arrays = sent(race)
+    x = arrays["x"].reshape(10, header["frames"], 2)
+    gap = arrays["gap"].reshape(10, header["frames"])
+    slope = arrays["slope"].reshape(10, header["frames"])
+    for i, run in enumerate(runs.values()):
+        assert np.array_equal(x[i], run.x[:, 0].astype(np.float32))
+        assert np.allclose(gap[i] + header["floor"], run.value[:, 0], rtol=1e-6, atol=1e-12)
+        assert np.array_equal(slope[i], run.gradient_norm[:, 0].astype(np.float32))
+    assert header["floor"] == race.landscape.lowest
+
+
+@pytest.mark.parametrize("steps", [1, 2, 999, 1000, 1001, 1999, 5000])
+def test_long_runs_are_thinned_and_end_at_their_last_step(steps):
+    race = Race("ravine", ("sgd",)).having({"steps": float(steps)})
+    runs, header, arrays = sent(race)
+    assert header["frames"] <= message.MOST_FRAMES
+    assert (header["frames"] - 1) * header["stride"] >= steps > (header["frames"] - 2) * header["stride"]
+    assert np.array_equal(arrays["x"][-2:], runs["sgd"].x[-1, 0].astype(np.float32))
+
+
+def test_an_update_is_small():
+    """Ten rules, 500 steps: everything a message carries, scripts and styles included."""
+    carried = sum(len(message_part) for message_part in scripts())
+    race = Race("rosenbrock", TEN).having({"lr": 0.001})
+    _, header, _ = sent(race)
+    wish = {"structure": header["structure"], "field": header["fieldId"]}
+    runs = trajectories(race)
+    assert len(message.pack(race, runs, [], wish, 3)) + carried <= 125_000
+    turned = race.having({"angle": 20.0})
+    assert len(message.pack(turned, trajectories(turned), [], wish, 3)) + carried <= 150_000
+
+
+def scripts() -> list[bytes]:
+    from ui.stage import _part
+
+    return [
+        _part("stage.html").encode(),
+        _part("stage.css").encode(),
+        _part("wire.js", "map.js", "curves.js", "stage.js").encode(),
+    ]
+
+
+def test_controls_and_map_are_sent_only_when_they_change():
+    race = Race("ravine", ("sgd", "adam"))
+    _, header, arrays = sent(race)
+    assert "controls" in header
+    assert "field" in arrays
+    wish = {"structure": header["structure"], "field": header["fieldId"]}
+    _, again, arrays = sent(race.having({"lr": 0.02}), wish)
+    assert "controls" not in again
+    assert "field" not in arrays
+    _, turned, arrays = sent(race.having({"angle": 10.0}), wish)
+    assert "controls" not in turned
+    assert "field" in arrays
+    _, other, _ = sent(race.choosing("ravine", ("sgd",), EACH, "constant"), wish)
+    assert "controls" in other
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+def test_every_surface_makes_a_drawable_map(surface):
+    race = Race(surface, ("sgd",))
+    _, header, arrays = sent(race)
+    field = arrays["field"].reshape(message.GRID, message.GRID)
+    assert (field.min(), field.max()) == (0, 65535)
+    assert len(np.unique(field)) > 500
+    scale = header["scale"]
+    (x0, x1, y0, y1) = header["window"]
+    value = float(race.landscape.value((x0, y1)))
+    height = np.log1p((value - scale["base"]) / scale["unit"]) / scale["span"]
+    assert field[-1, 0] == pytest.approx(65535 * height, abs=1)
+    assert x0 <= header["start"][0] <= x1
+    assert y0 <= header["start"][1] <= y1
+
+
+def test_a_diverged_run_is_marked_and_does_not_stretch_the_axes():
+    race = Race("rosenbrock", ("sgd", "adam"), EACH).having({"sgd.lr": 1.0, "adam.lr": 0.05})
+    runs, header, arrays = sent(race)
+    sgd, adam = header["runs"]
+    assert sgd["stopped"] == int(runs["sgd"].stopped[0]) < 20
+    assert sgd["last"] == sgd["stopped"]
+    assert (adam["stopped"], adam["last"]) == (None, header["frames"] - 1)
+    assert header["axes"]["log"][1] <= 4
+    assert "diverged at step" in sgd["cells"][-1]
+
+
+def test_a_marked_run_is_drawn_up_to_the_step_it_stopped_at_also_when_thinned():
+    race = Race("saddle", ("sgd",)).having({"steps": 5000.0, "lr": 0.1})
+    runs, header, _ = sent(race)
+    (run,) = header["runs"]
+    assert run["last"] == -(-run["stopped"] // header["stride"])
+
+
+def test_all_runs_diverged_still_makes_a_picture():
+    race = Race("rosenbrock", ("sgd", "momentum")).having({"lr": 90.0})
+    _, header, _ = sent(race)
+    assert header["verdict"].startswith("Every run diverged")
+    assert all(np.isfinite(v) for axis in header["axes"].values() for v in axis)
+
+
+def test_surface_without_minimum_has_no_log_axis_and_no_winner():
+    _, header, _ = sent(Race("saddle", ("sgd", "adam")))
+    assert header["axes"]["log"] is None
+    assert "falls without end" in header["verdict"]
+
+
+def test_the_stage_is_one_component():
+    assert callable(_stage)
+    assert sum(map(len, scripts())) < 45_000
