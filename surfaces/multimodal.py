@@ -8,7 +8,7 @@ from core.surface import Points
 Amplitude = Annotated[float, Hyper(5.0, 20.0, help="How deep the dents in the bowl are.")]
 
 TINY = 1e-300
-"""Under a root, it keeps 0/0 out of the derivatives where the root vanishes, and changes no other value in float64."""
+"""Under a root, it keeps 0/0 out of the derivatives where the root vanishes; 1e-140 away it changes nothing in float64."""
 
 
 @surface(

@@ -34,7 +34,7 @@ def bounded_saddle(x, y):
     source="x³ − 3xy²; Hilbert & Cohn-Vossen, Anschauliche Geometrie, 1932",
     lesson="Three valleys and three ridges meet where even the curvature vanishes, so descent comes almost to a stop.",
     domain=((-1.5, 1.5), (-1.5, 1.5)),
-    start=(1.2, 0.05),
+    start=(1.2, 0.003),
     saddles=((0.0, 0.0),),
 )
 def monkey_saddle(x, y):

@@ -26,7 +26,7 @@ def rosenbrock(x, y, *, a: Bottom = 1.0, b: Walls = 100.0):
     source="½(x² + κy²), the model problem of convergence theory; Nocedal & Wright, Numerical Optimization, § 3.3",
     lesson="The steep direction limits the step, the flat one sets how many it takes; turned, it shows who relies on the axes.",
     domain=((-2.0, 2.0), (-2.0, 2.0)),
-    start=(-1.8, 0.9),
+    start=(-1.75, 0.9),
     minima=((0.0, 0.0),),
 )
 def ravine(x, y, *, kappa: Condition = 20.0):
