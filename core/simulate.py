@@ -34,17 +34,20 @@ class Analytic(Protocol):
     def partials(self, *coordinates: Any) -> Sequence[Any]: ...
 
 
+Setting = float | Sequence[float] | np.ndarray | None
+"""One number for all runs, or one for each; None is off."""
+
 Steps = Annotated[int, Hyper(1, 5000, whole=True, help="How many updates every rule makes.")]
 WeightDecay = Annotated[
-    float, Hyper(1e-6, 10.0, "log", off=0.0, help="Decoupled decay λ: x shrinks by lr·λ·x each step (AdamW).")
+    Setting, Hyper(1e-6, 10.0, "log", off=0.0, help="Decoupled decay λ: x shrinks by lr·λ·x each step (AdamW).")
 ]
-L2 = Annotated[float, Hyper(1e-6, 10.0, "log", off=0.0, help="Coupled decay: λ·x is added to the gradient.")]
+L2 = Annotated[Setting, Hyper(1e-6, 10.0, "log", off=0.0, help="Coupled decay: λ·x is added to the gradient.")]
 ClipNorm = Annotated[
-    float, Hyper(1e-3, 1e3, "log", off=math.inf, help="A gradient longer than this is shortened to it, direction kept.")
+    Setting, Hyper(1e-3, 1e3, "log", off=math.inf, help="A gradient longer than this is shortened to it, direction kept.")
 ]
-ClipValue = Annotated[float, Hyper(1e-3, 1e3, "log", off=math.inf, help="Each gradient component is held within ± this.")]
+ClipValue = Annotated[Setting, Hyper(1e-3, 1e3, "log", off=math.inf, help="Each gradient component is held within ± this.")]
 Noise = Annotated[
-    float,
+    Setting,
     Hyper(
         1e-4, 100.0, "log", off=0.0, help="Standard deviation of the noise on each gradient component, the same for every rule."
     ),
@@ -305,10 +308,10 @@ def _starts(objective: Objective, start: Any, settings: Mapping[str, Any]) -> np
         raise ValueError(f"start has shape {x0.shape}: allowed is ({parameters},) or (runs, {parameters})")
     if not np.isfinite(x0).all():
         raise ValueError(f"start = {start!r} is not allowed: every coordinate must be finite")
-    lengths = {name: len(value) for name, value in settings.items() if isinstance(value, np.ndarray) and len(value) > 1}
+    lengths = {name: len(value) for name, value in settings.items() if isinstance(value, np.ndarray) and len(value) != 1}
     if x0.ndim == 2 and len(x0) > 1:
         lengths["start"] = len(x0)
-    if len(set(lengths.values())) > 1:
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise ValueError(f"the numbers of runs differ ({told}): allowed is one value, or one for each run")
     return np.broadcast_to(x0, (max(lengths.values(), default=1), parameters)).copy()

@@ -169,6 +169,9 @@ def surface(
 
     def declare(function: Callable[..., Any]) -> Surface:
         hypers = declared(function)
+        formula = Formula(function)
+        if strangers := [name for name in formula.symbols[2:] if name not in hypers]:
+            raise ValueError(f"{function.__name__}: parameter {strangers[0]!r} has no default or no Hyper")
         return Surface(
             key=function.__name__,
             title=title,
@@ -176,7 +179,7 @@ def surface(
             source=source,
             lesson=lesson,
             domain=domain,
-            formula=Formula(function),
+            formula=formula,
             hypers=MappingProxyType(dict(hypers)),
             own_start=start,
             own_minima=minima,

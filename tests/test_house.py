@@ -1,0 +1,241 @@
+"""The house: who imports whom, who knows whose name, and that one new file is enough and a broken one is loud."""
+
+import ast
+import importlib
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from optimizers import ENTRANTS, RULES, entrants_of, rules_in
+from surfaces import SURFACES, surfaces_in
+from tests import test_rules, test_surfaces
+
+ROOT = Path(__file__).parents[1]
+
+MAY_IMPORT = {
+    "app.py": {"streamlit", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
+    "pages": {"streamlit", "numpy", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
+    "ui": {"streamlit", "numpy", "ui", "figures", "core", "optimizers", "surfaces"},
+    "figures": {"plotly", "numpy", "figures", "core"},
+    "networks": {"torch", "numpy", "networks", "core"},
+    "optimizers": {"core"},
+    "surfaces": {"core"},
+    "core": {"numpy", "core"},
+}
+"""What each part may import beside the standard library. A rule imports no rule, a surface file no other."""
+
+KEYS = set(RULES) | set(ENTRANTS) | set(SURFACES)
+
+
+def files(part: str, suffix: str = ".py") -> Iterator[Path]:
+    place = ROOT / part
+    yield from [place] if place.is_file() else sorted(place.rglob(f"*{suffix}"))
+
+
+def imported(source: str) -> set[str]:
+    """The packages a module imports anywhere in it, top names only; a relative import counts as `.`."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add("." if node.level else (node.module or "").partition(".")[0])
+    return names
+
+
+def names_told(source: str) -> set[str]:
+    """The string constants of a module that are a rule's or a surface's key."""
+    return {n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant) and n.value in KEYS}
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_imports_follow_the_plan(part):
+    for file in files(part):
+        strangers = imported(file.read_text()) - MAY_IMPORT[part] - sys.stdlib_module_names
+        assert not strangers, f"{file.relative_to(ROOT)} imports {sorted(strangers)}"
+
+
+def test_every_folder_of_code_has_its_rule():
+    folders = {path.parent.name for path in ROOT.glob("*/*.py") if not path.parent.name.startswith(".")}
+    assert folders - {"tests", "benchmarks"} <= set(MAY_IMPORT)
+    assert {"core", "optimizers", "surfaces", "ui", "pages"} <= folders
+
+
+def test_imports_are_seen():
+    hidden = "def f():\n    import torch.nn\n    from plotly import io\nfrom . import near\nimport numpy as np, os.path"
+    assert imported(hidden) == {"torch", "plotly", ".", "numpy", "os"}
+
+
+@pytest.mark.parametrize("part", ["core", "ui", "figures"])
+def test_nothing_below_pages_knows_a_rule_or_a_surface_by_name(part):
+    told = {str(file.relative_to(ROOT)): names for file in files(part) if (names := names_told(file.read_text()))}
+    assert not told
+
+
+def test_the_stage_knows_no_rule_or_surface_by_name():
+    quoted = re.compile(rf"""(["'`])({"|".join(sorted(KEYS))})\1""")
+    told = {file.name: match.group(2) for file in files("ui", ".js") if (match := quoted.search(file.read_text()))}
+    assert not told
+
+
+def test_names_are_seen():
+    assert names_told("if key == 'adam':\n    x = {'ravine': 'adam is mentioned'}") == {"adam", "ravine"}
+
+
+# One new file is enough
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+    """Writes a package of the given files and imports it."""
+
+    def write(**sources: str) -> ModuleType:
+        name = f"package_{re.sub('[^a-z0-9]', '_', tmp_path.name)}"
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+        for module, source in sources.items():
+            (tmp_path / name / f"{module}.py").write_text(textwrap.dedent(source))
+        monkeypatch.syspath_prepend(tmp_path)
+        return importlib.import_module(name)
+
+    return write
+
+
+HEAVY_BALL = """
+    from core import Twin, rule
+    from core.hyper import Momentum
+
+
+    @rule(
+        title="Heavy ball",
+        family="gradient",
+        year=1964,
+        source="Polyak, 1964",
+        lr=1e-2,
+        conventions="The buffer is a sum.",
+        twin=Twin("SGD", lambda h: {"momentum": h["mu"]}),
+    )
+    def heavy_ball(g, v=0.0, *, mu: Momentum = 0.9):
+        v = mu * v + g
+        return v, v
+"""
+
+WELL = """
+    from core import surface
+
+
+    @surface(
+        title="Well",
+        kind="wells",
+        source="x² + 3y²",
+        lesson="It is as easy as it looks.",
+        domain=((-1.0, 1.0), (-1.0, 1.0)),
+        start=(0.5, 0.5),
+        minima=((0.0, 0.0),),
+    )
+    def well(x, y):
+        return x**2 + 3 * y**2
+"""
+
+
+def conform(rules: ModuleType) -> None:
+    """The suite of tests/test_rules.py on every rule of a package."""
+    for entrant in entrants_of(rules_in(rules)).values():
+        rule = entrant.rule
+        for problem in test_rules.TAME:
+            test_rules.test_every_step_equals_torch(entrant, problem, 1, None)
+        for shape in ((), (5, 1)):
+            test_rules.test_numpy_and_torch_agree(rule, shape)
+        for surface in SURFACES.values():
+            test_rules.test_a_batch_of_starts_is_its_runs(rule, surface)
+            test_rules.test_a_batch_of_hyperparameters_is_its_runs(rule, surface)
+        test_rules.test_a_rule_writes_to_nothing(rule)
+        test_rules.test_no_gradient_no_step(rule)
+        test_rules.test_a_rule_says_what_it_is(rule)
+        for hyper in rule.hypers.values():
+            test_rules.test_a_hyperparameter_fits_its_slider(rule, hyper)
+
+
+def test_one_file_is_a_rule(package):
+    rules = package(heavy_ball=HEAVY_BALL)
+    assert list(rules_in(rules)) == ["heavy_ball"]
+    conform(rules)
+
+
+def test_one_block_is_a_surface(package):
+    (well,) = surfaces_in(package(wells=WELL)).values()
+    for check in test_surfaces.CHECKS:
+        check(well)
+    for rule in RULES.values():
+        test_rules.test_a_batch_of_starts_is_its_runs(rule, well)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("v = mu * v + g", "v = mu * v + (1 - mu) * g"),
+        ("return v, v", "return g + mu * v, v"),
+        ("return v, v", "return -v, v"),
+        ("v=0.0", "v=0.5"),
+        ("v = mu * v + g", "v *= mu; v += g"),
+        ("v = mu * v + g", "v = mu * v + g.mean()"),
+        ('conventions="The buffer is a sum."', 'conventions=""'),
+        ('source="Polyak, 1964"', 'source=""'),
+    ],
+)
+def test_a_wrong_rule_does_not_conform(package, right, wrong):
+    assert right in HEAVY_BALL
+    rules = package(heavy_ball=HEAVY_BALL.replace(right, wrong))
+    with pytest.raises((AssertionError, AttributeError, ValueError)):
+        conform(rules)
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        ({"empty": "x = 1"}, "empty declares no Rule"),
+        ({"heavy": HEAVY_BALL}, "heavy.py declares the rule 'heavy_ball'"),
+        ({"heavy_ball": HEAVY_BALL.replace("*, mu", "*, weather, mu")}, "asks for ['weather']: the driver supplies t, x"),
+        ({"heavy_ball": HEAVY_BALL.replace("mu: Momentum = 0.9", "mu=0.9")}, "'mu' has a default but no Hyper"),
+        ({"heavy_ball": HEAVY_BALL.replace("= 0.9", "= 1.9")}, "mu = 1.9 is not allowed"),
+        ({"heavy_ball": HEAVY_BALL.replace("lr=1e-2", "lr=-1.0")}, "lr = -1 is not allowed"),
+    ],
+    ids=["no rule", "another name", "unknown need", "no hyper", "bad default", "bad rate"],
+)
+def test_a_broken_rule_file_is_loud(package, sources, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        rules_in(package(**sources))
+
+
+def test_a_file_that_does_not_run_is_loud(package):
+    with pytest.raises(ZeroDivisionError):
+        rules_in(package(heavy_ball=HEAVY_BALL + "    1 / 0\n"))
+
+
+def test_a_key_taken_twice_is_loud(package):
+    preset = 'presets={"heavy_ball": Preset("Again", "nowhere", {"l2": 0.1})},'
+    twice = HEAVY_BALL.replace("import Twin", "import Preset, Twin").replace("lr=1e-2,", f"lr=1e-2, {preset}")
+    with pytest.raises(ValueError, match="two entries are called 'heavy_ball'"):
+        entrants_of(rules_in(package(heavy_ball=twice)))
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        ({"empty": "x = 1"}, "empty declares no Surface"),
+        ({"wells": WELL, "more_wells": WELL}, "two entries are called 'well'"),
+        (
+            {"wells": WELL.replace("(x, y)", "(x, y, *, depth=1.0)").replace("x**2", "depth * x**2")},
+            "'depth' has no default or no Hyper",
+        ),
+    ],
+    ids=["no surface", "key taken twice", "no hyper"],
+)
+def test_a_broken_surface_file_is_loud(package, sources, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        surfaces_in(package(**sources))
