@@ -70,18 +70,20 @@ def show() -> None:
 
 
 def code(race: Race) -> None:
-    """The surface's formula, and every rule's equations and source."""
-    with st.expander("Show me the code"):
-        surface = SURFACES[race.surface]
+    """The surface's formula, and a rule's equations and source; made only when opened, for a long page drags slowly."""
+    shown = st.expander("Show me the code", on_change="rerun", key=f"{PAGE}.code")
+    if not shown.open:
+        return
+    surface = SURFACES[race.surface]
+    with shown:
         st.latex(formula(surface.formula.function))
-        st.caption(f"{surface.title}: {surface.source}")
-        for tab, key in zip(st.tabs([ENTRANTS[key].title for key in race.entrants]), race.entrants, strict=True):
-            entrant = ENTRANTS[key]
-            with tab:
-                left, right = st.columns(2)
-                left.latex(r"\begin{aligned}" + r"\\[4pt]".join(equations(entrant.rule.update)) + r"\end{aligned}")
-                left.caption(f"Then x ← x − lr·(Δ + λx). {entrant.rule.conventions} Source: {entrant.source}.")
-                right.code(entrant.rule.code, language="python")
+        st.caption(f"{surface.title}: {surface.source}.")
+        key = st.selectbox("Rule", race.entrants, format_func=lambda key: ENTRANTS[key].title, key=f"{PAGE}.code.rule")
+        entrant = ENTRANTS[key]
+        left, right = st.columns(2)
+        left.latex(r"\begin{aligned}" + r"\\[4pt]".join(f"&{line}" for line in equations(entrant.rule.update)) + r"\end{aligned}")
+        left.caption(f"Then x ← x − lr·(Δ + λx). {entrant.rule.conventions} Source: {entrant.source}.")
+        right.code(entrant.rule.code, language="python")
 
 
 st.html("<style>.stMainBlockContainer { padding-top: 2.2rem; }</style>")

@@ -59,7 +59,7 @@ def test_an_update_is_small():
     _, header, _ = sent(race)
     wish = {"structure": header["structure"], "field": header["fieldId"]}
     runs = trajectories(race)
-    assert len(message.pack(race, runs, [], wish, 3)) + carried <= 125_000
+    assert len(message.pack(race, runs, [], wish, 3)) + carried <= 130_000
     turned = race.having({"angle": 20.0})
     assert len(message.pack(turned, trajectories(turned), [], wish, 3)) + carried <= 150_000
 

@@ -138,7 +138,7 @@ class Race:
             link["schedule"] = self.schedule
         for name, place in (("start", self.start), ("view", self.view)):
             if place is not None:
-                link[name] = SEPARATOR.join(f"{v:.6g}" for v in place)
+                link[name] = SEPARATOR.join(f"{v:g}" for v in place)
         for name, words in (("look", self.look), ("hidden", self.hidden)):
             if words:
                 link[name] = SEPARATOR.join(words)
@@ -215,15 +215,15 @@ def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
         try:
             if name == "start":
                 (point,) = race.landscape.unturned((checked_place(name, value, 2),))  # type: ignore[arg-type]
-                places[name] = point
+                places[name] = _as_linked(point)
             elif name == "view":
-                places[name] = None if value is None else checked_place(name, value, 4)
+                places[name] = None if value is None else _as_linked(checked_place(name, value, 4))
             elif name in ("look", "hidden"):
                 places[name] = tuple(word for word in value if word in (LOOKS if name == "look" else race.entrants))
             elif name in every:
                 numbers[name] = every[name].read(value)
         except ValueError as error:
-            problems.append(f"{str(error)[0].upper()}{str(error)[1:]}; the last value is kept.")
+            problems.append(f"{error}; the last value is kept.")
     return replace(race.having(numbers), **places), problems
 
 
@@ -238,6 +238,11 @@ def checked_place(name: str, values: Any, length: int) -> tuple[float, ...]:
     if any(high - low < 1e-9 for low, high in zip(numbers[::2], numbers[1::2], strict=True)) and length == 4:
         raise ValueError(f"{name} = {_quoted(values)} is not allowed: it must run from low to high, x then y")
     return tuple(numbers)
+
+
+def _as_linked(place: tuple[float, ...]) -> tuple[float, ...]:
+    """Rounded as a link writes it, so that the link restores exactly what was seen."""
+    return tuple(float(f"{v:g}") for v in place)
 
 
 def _quoted(value: Any) -> str:

@@ -4,13 +4,11 @@ class SurfaceMap extends Layers {
   relief = false;
 
   take(message, colours) {
-    const fresh = message.field !== undefined;
     this.data = message;
-    if (fresh) this.grid = { z: message.field, n: Math.round(Math.sqrt(message.field.length)), window: message.window };
-    if (fresh || colours !== this.colours) {
-      this.colours = colours;
-      this.paint();
-    }
+    if (this.grid === this.ground && this.colours === colours) return;
+    this.grid = this.ground;
+    this.colours = colours;
+    this.paint();
   }
 
   // The grid as a small picture (smoothed when it is enlarged) and as contour segments in units of the grid.

@@ -4,6 +4,9 @@ class Stage {
   playing = false;
   looping = false;
   hidden = new Set();
+  panels = {};
+  fields = {};
+  have = {};
   values = {};
   entrant = null;
   asked = 0;
@@ -35,7 +38,7 @@ class Stage {
     this.listen();
     this.watch = new ResizeObserver(() => this.resize());
     this.watch.observe(this.root);
-    this.clock = setInterval(() => this.theme() && this.redraw(true), 1000);
+    this.clock = setInterval(() => this.data && this.theme() && (this.adopt(), this.redraw(true)), 1000);
   }
 
   end() {
@@ -52,43 +55,60 @@ class Stage {
 
   receive(message, send) {
     this.send = send;
-    if (message.seq === this.seen && message.key === this.data?.key) return;
-    this.seen = message.seq;
-    const fresh = message.structure !== this.data?.structure;
-    const same = this.data?.frames === message.frames;
-    const atEnd = this.data && this.frame >= this.data.frames - 1;
-    if (message.controls) this.controls = message.controls.map((c) => ({ ...c, stops: message.scales[c.stops] }));
-    this.data = message;
-    this.values = { ...message.values };
+    if (message.seq === this.coming?.seq && message.key === this.coming.key) return;
+    if (!this.remember(message)) return;
+    this.coming = message;
     this.asked = Math.max(this.asked, message.seq);
+    if (this.flight && message.seq >= this.flight.seq) {
+      this.granted = this.flight;
+      this.flight = null;
+      if (this.waiting) this.post(); // before drawing, so that the next answer is under way meanwhile
+    }
+    cancelAnimationFrame(this.due);
+    this.due = requestAnimationFrame(() => this.take(message));
+  }
+
+  take(data) {
+    const fresh = data.structure !== this.data?.structure;
+    const toEnd = this.data && this.frame >= this.data.frames - 1 && this.data.frames !== data.frames;
+    const wished = { ...this.flight?.values, ...this.waiting?.values }; // what is under the hand stays there
+    this.data = data;
+    this.values = { ...data.values, ...wished };
+    data.view = wished.view ?? data.view;
+    data.start = wished.start ?? data.start;
     this.theme();
     this.adopt();
-    delete message.field; // painted
-    if (message.controls) {
+    if (fresh) {
       this.buildPanel();
       this.buildRows();
     }
     this.showValues();
     this.showResult();
-    this.scrub.max = message.frames - 1;
-    this.button.log.disabled = !message.axes.log;
-    if (atEnd && !same) this.frame = message.frames - 1;
-    this.frame = Math.min(this.frame, message.frames - 1);
+    this.scrub.max = data.frames - 1;
+    this.button.log.disabled = !data.axes.log;
+    this.frame = Math.min(toEnd ? Infinity : this.frame, data.frames - 1);
     if (this.map.resize() | this.curves.resize()) this.drawn.first ??= performance.now();
     this.redraw(true);
     if (fresh) {
-      if (matchMedia("(prefers-reduced-motion: reduce)").matches) this.seek(message.frames - 1);
-      else {
-        this.seek(0);
-        this.play(true);
-      }
+      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      this.seek(still ? data.frames - 1 : 0);
+      if (!still) this.play(true);
     }
     this.drawn.updates++;
-    if (this.flight && message.seq >= this.flight.seq) {
-      this.drawn.delay.push(performance.now() - this.flight.since);
-      this.flight = null;
-      if (this.waiting) this.post();
-    }
+    if (this.granted) this.drawn.delay.push(performance.now() - this.granted.since);
+    this.granted = null;
+  }
+
+  // Controls and maps come once; later messages name them. False where one is named that this instance never got.
+  remember({ structure, controls, scales, fieldId, field, window, seq }) {
+    if (controls) this.panels[structure] = controls.map((c) => ({ ...c, stops: scales[c.stops] }));
+    const { fieldId: last } = this.have;
+    this.have = { structure, fieldId };
+    if (field) this.fields = { [last]: this.fields[last], [fieldId]: { z: field, n: Math.round(Math.sqrt(field.length)), window } };
+    this.controls = this.panels[structure];
+    if (this.controls && this.fields[fieldId]) return true;
+    this.send("ask", { seq: seq + 1, values: {}, released: false });
+    return false;
   }
 
   theme() {
@@ -102,10 +122,6 @@ class Stage {
     const dark = r + 2 * g + b < 512;
     this.root.style.colorScheme = dark ? "dark" : "light";
     this.colours = { page, text, ...this.data.theme[dark ? "dark" : "light"] };
-    if (this.map.grid) {
-      this.map.colours = this.curves.colours = this.colours;
-      this.map.paint();
-    }
     return true;
   }
 
@@ -118,8 +134,8 @@ class Stage {
   }
 
   post() {
-    this.flight = { seq: ++this.asked, since: performance.now() };
-    this.send("ask", { seq: this.asked, structure: this.data.structure, field: this.data.fieldId, ...this.waiting });
+    this.flight = { seq: ++this.asked, since: performance.now(), values: this.waiting.values };
+    this.send("ask", { seq: this.asked, structure: this.have.structure, field: this.have.fieldId, ...this.waiting });
     this.waiting = null;
   }
 
@@ -206,6 +222,7 @@ class Stage {
     this.curves.log = !this.data.look.includes("linear");
     this.press("space", this.map.relief);
     this.press("log", this.curves.log);
+    this.map.ground = this.fields[this.data.fieldId] ?? this.map.ground;
     this.map.take(this.data, this.colours);
     this.curves.take(this.data, this.colours);
   }
@@ -376,7 +393,7 @@ class Stage {
   startRow() {
     const row = make("div", { className: "control", title: "Where every run starts: click the map, drag the cross, or type x, y." });
     this.startText = make("input", { className: "number", id: "start", ariaLabel: "Start: x, y" });
-    this.startText.onchange = () => this.ask({ start: this.startText.value.split(/[,;\s]+/).filter(Boolean) }, true);
+    this.startText.onchange = () => this.ask({ start: this.startText.value.split(/[,;\s]+/).filter(Boolean).map((v) => (Number.isFinite(+v) ? +v : v)) }, true);
     row.append(make("label", { textContent: "start", htmlFor: "start" }), make("span"), this.startText);
     return row;
   }

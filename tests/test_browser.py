@@ -1,0 +1,307 @@
+"""The real page in a real browser: play, drag, click, link, divergence."""
+
+import math
+from collections.abc import Iterator
+
+import pytest
+from tests.browser import chromium, server, settle, stage, wait_for
+from playwright.sync_api import Browser, Page
+
+from ui.runs import trajectories
+from ui.spec import Race, read_link
+
+RAVINE = "?surface=ravine&rules=sgd~adam&lrs=each&sgd.lr=0.015&adam.lr=0.1&ravine.kappa=100"
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with server() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(address: str, browser: Browser) -> Iterator:
+    """A function that opens a link; at the end the page must have printed no error and thrown none."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_(link: str = "", **options) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(f"{address}/{link}")
+        page.wait_for_selector(".stage canvas")
+        settle(page)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def drag(page: Page, locator, share: float) -> None:
+    """Grasp a slider's thumb and pull it to a share of its width, in steps as a hand does."""
+    box = locator.bounding_box()
+    y = box["y"] + box["height"] / 2
+    now = locator.evaluate("e => (e.value - e.min) / (e.max - e.min)")
+    at = lambda u: box["x"] + 8 + u * (box["width"] - 16)  # noqa: E731
+    page.mouse.move(at(now), y)
+    page.mouse.down()
+    for i in range(1, 13):
+        page.mouse.move(at(now + (share - now) * i / 12), y)
+        page.wait_for_timeout(16)
+
+
+def search(page: Page) -> str:
+    return page.evaluate("location.search")
+
+
+def test_it_plays_by_itself_pauses_steps_and_scrubs(opened):
+    page = opened()
+    wait_for(page, "stage.playing && stage.frame > 5")
+    page.get_by_label("Pause").click()
+    frame = stage(page, "stage.frame")
+    page.wait_for_timeout(150)
+    assert stage(page, "stage.frame") == frame
+    page.get_by_label("One step on").click()
+    assert stage(page, "stage.frame") == frame + 1
+    page.get_by_label("One step back").click()
+    assert stage(page, "stage.frame") == frame
+    page.locator(".scrub").fill("200")
+    assert stage(page, "stage.frame") == 200
+    assert page.locator(".step").inner_text() == "step 200 / 500"
+
+
+def test_it_stops_at_the_end_and_loops_when_asked(opened):
+    page = opened(RAVINE + "&steps=20")
+    page.locator(".speed").select_option("4")
+    wait_for(page, "!stage.playing && stage.frame === 20")
+    page.get_by_label("Loop").click()
+    page.get_by_role("button", name="Play").click()
+    wait_for(page, "stage.frame === 20")
+    wait_for(page, "stage.frame < 20")
+
+
+def test_what_is_drawn_is_what_was_computed(opened):
+    """The head on the screen is where the projection of the last position is, to a pixel."""
+    link = {"surface": "ravine", "rules": "sgd~adam", "lrs": "each", "sgd.lr": "0.015", "adam.lr": "0.1", "ravine.kappa": "100"}
+    race, _ = read_link(link, Race("ravine", ("sgd",)))
+    page = opened(RAVINE)
+    page.locator(".scrub").fill("37")
+    width = stage(page, "stage.map.w")
+    for r, run in enumerate(trajectories(race).values()):
+        drawn = stage(page, f"[...stage.map.at.slice(2 * ({r} * stage.data.frames + 37)).slice(0, 2)]")
+        x, y = run.x[37, 0]
+        assert drawn == pytest.approx([(x + 2) / 4 * width, (2 - y) / 4 * width], abs=1)
+
+
+def test_dragging_a_slider_moves_the_picture_before_it_is_released(opened):
+    page = opened(RAVINE)
+    angle = page.locator("#angle")
+    before = stage(page, "[stage.drawn.updates, stage.data.start[0]]")
+    drag(page, angle, 0.625)
+    wait_for(page, f"stage.drawn.updates > {before[0]} + 1")
+    assert "angle" not in search(page)
+    page.mouse.up()
+    settle(page)
+    assert stage(page, "stage.values.angle") == pytest.approx(45, abs=3)
+    wait_for(page, "location.search.includes('angle=')")
+    assert stage(page, "stage.data.start[0]") != before[1]
+
+
+def test_rotation_leaves_sgd_as_it_is_and_spoils_adam(opened):
+    page = opened(RAVINE)
+    final = "Object.fromEntries(stage.data.runs.map((r, i) => [r.key, stage.data.gap[(i + 1) * stage.data.frames - 1]]))"
+    straight = stage(page, final)
+    drag(page, page.locator("#angle"), 0.625)
+    page.mouse.up()
+    settle(page)
+    turned = stage(page, final)
+    assert turned["sgd"] == pytest.approx(straight["sgd"], rel=1e-4)
+    assert not math.isclose(turned["adam"], straight["adam"], rel_tol=0.5)
+
+
+def test_click_drag_and_keys_set_the_start(opened):
+    page = opened(RAVINE)
+    box = page.locator(".map").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + box["height"] * 0.25)
+    settle(page)
+    assert stage(page, "stage.data.start") == pytest.approx([1, 1], abs=0.02)
+    assert stage(page, "stage.data.x[0]") == pytest.approx(1, abs=0.02)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.3, steps=4)
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.4, steps=4)
+    page.mouse.up()
+    settle(page)
+    assert stage(page, "stage.data.start") == pytest.approx([0, 0.4], abs=0.02)
+    page.locator(".map").focus()
+    page.keyboard.press("ArrowRight")
+    settle(page)
+    assert stage(page, "stage.data.start") == pytest.approx([0.04, 0.4], abs=0.02)
+    wait_for(page, "location.search.includes('start=0.0')")
+
+
+def test_pan_and_zoom_recompute_the_map_and_home_restores_it(opened):
+    page = opened(RAVINE)
+    box = page.locator(".map").bounding_box()
+    middle = (box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + box["width"] / 4, middle[1], steps=5)
+    page.mouse.up()
+    settle(page)
+    assert stage(page, "stage.data.view") == pytest.approx([-3, 1, -2, 2], abs=0.03)
+    assert stage(page, "stage.map.grid.window") == stage(page, "stage.data.view")
+    page.get_by_label("Zoom in").click()
+    settle(page)
+    assert stage(page, "stage.data.view[1] - stage.data.view[0]") == pytest.approx(2.8, abs=0.01)
+    page.get_by_label("Show the whole domain").click()
+    settle(page)
+    assert stage(page, "stage.data.view") == [-2, 2, -2, 2]
+
+
+def test_hover_reads_step_position_loss_and_gradient(opened):
+    page = opened(RAVINE)
+    page.locator(".scrub").fill("500")
+    x, y = stage(page, "[...stage.map.at.slice(2 * 30, 2 * 30 + 2)]")
+    box = page.locator(".map").bounding_box()
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    tip = page.locator(".tip").inner_text()
+    assert "SGD, step" in tip
+    assert "loss" in tip
+    assert "|gradient|" in tip
+
+
+def test_legend_hides_a_rule_and_the_link_keeps_it(opened):
+    page = opened(RAVINE)
+    page.locator(".legend button", has_text="Adam").click()
+    settle(page)
+    assert stage(page, "[...stage.hidden]") == ["adam"]
+    wait_for(page, "location.search.includes('hidden=adam')")
+
+
+def test_relief_and_linear_axis(opened):
+    page = opened(RAVINE)
+    page.get_by_text("3D").click()
+    page.get_by_text("log", exact=True).click()
+    settle(page)
+    assert stage(page, "[stage.map.relief, stage.curves.logarithmic]") == [True, False]
+    wait_for(page, "location.search.includes('look=3d~linear')")
+    box = page.locator(".map").bounding_box()
+    turn = stage(page, "stage.map.camera.turn")
+    page.mouse.move(box["x"] + 60, box["y"] + box["height"] - 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + box["height"] - 60, steps=4)
+    page.mouse.up()
+    assert stage(page, "stage.map.camera.turn") != turn
+
+
+def test_a_copied_link_opens_the_same_race(opened):
+    page = opened(RAVINE + "&noise=0.3&seed=5&schedule=cosine")
+    drag(page, page.locator("#angle"), 0.6)
+    page.mouse.up()
+    box = page.locator(".map").bounding_box()
+    page.mouse.click(box["x"] + 90, box["y"] + 90)
+    settle(page)
+    wait_for(page, "location.search.includes('start=')")
+    other = opened(search(page))
+    compared = "JSON.stringify([stage.values, stage.data.start, stage.data.runs, [...stage.data.x], [...stage.data.gap]])"
+    assert stage(other, compared) == stage(page, compared)
+
+
+def test_divergence_is_marked_where_it_happens(opened):
+    page = opened("?surface=rosenbrock&rules=sgd~adam&lrs=each&sgd.lr=1")
+    stopped = stage(page, "stage.data.runs[0].stopped")
+    assert 0 < stopped < 20
+    assert page.locator(".legend button", has_text="SGD").inner_text().endswith(f"✕ step {stopped}")
+    assert f"diverged at step {stopped}" in page.locator("table").inner_text()
+    assert stage(page, "stage.data.runs[1].stopped") is None
+
+
+def test_typed_values_are_taken_or_refused_in_words(opened):
+    page = opened(RAVINE)
+    box = page.get_by_label("steps, exact value")
+    box.fill("123")
+    box.press("Enter")
+    settle(page)
+    assert stage(page, "stage.data.steps") == 123
+    box.fill("-4")
+    box.press("Enter")
+    page.wait_for_selector(".problem:not([hidden])")
+    assert "steps = -4 is not allowed" in page.locator(".problem").inner_text()
+    assert stage(page, "stage.data.steps") == 123
+    assert box.input_value() == "123"
+
+
+def test_a_bad_link_shows_a_sentence_and_a_race(opened):
+    page = opened("?surface=atlantis&rules=sgd~adam&lr=-3")
+    assert "“atlantis” is unknown" in page.locator(".problem").inner_text()
+    wait_for(page, "stage.frame > 3")
+
+
+def test_a_hostile_link_is_shown_as_text(opened):
+    page = opened("?rules=sgd~<img src=x onerror=alert(1)>&surface=<b>x</b>")
+    assert page.locator(".problem img, .problem b").count() == 0
+    assert "<b>x</b>" in page.locator(".problem").inner_text()
+
+
+def test_reduced_motion_shows_the_end_without_playing(opened):
+    page = opened(RAVINE, reduced_motion="reduce")
+    assert stage(page, "[stage.playing, stage.frame]") == [False, 500]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 800, 1400])
+def test_nothing_is_wider_than_the_screen(opened, scheme, width):
+    page = opened("", viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert stage(page, "stage.root.getBoundingClientRect().right") <= width
+    assert stage(page, "stage.root.style.colorScheme") == scheme
+    light = sum(
+        page.evaluate("[...getComputedStyle(document.querySelector('.stApp')).backgroundColor.matchAll(/\\d+/g)].map(Number)")[
+            :3
+        ]
+    )
+    assert (light < 384) == (scheme == "dark")
+
+
+def test_the_picker_changes_the_surface_and_starts_anew(opened):
+    page = opened()
+    page.get_by_role("combobox", name="Surface").click()
+    page.get_by_role("option", name="Himmelblau").click()
+    wait_for(page, "stage.data.minima.length === 4")
+    settle(page)
+    wait_for(page, "location.search.includes('surface=himmelblau')")
+    assert stage(page, "stage.frame") < 400
+
+
+def test_going_back_to_a_surface_brings_its_controls_and_map_back(opened):
+    page = opened(RAVINE)
+    drag(page, page.locator("#angle"), 0.55)
+    page.mouse.up()
+    settle(page)
+    for name in ("Himmelblau", "Ravine"):
+        page.get_by_role("combobox", name="Surface").click()
+        page.get_by_role("option", name=name, exact=True).click()
+        wait_for(page, f"stage.data.minima.length === {4 if name == 'Himmelblau' else 1}")
+    settle(page)
+    assert page.locator("[id='ravine.kappa']").count() == 1
+    drawn = stage(page, "[...stage.map.grid.z.slice(0, 5)]")
+    assert drawn == stage(opened(search(page)), "[...stage.map.grid.z.slice(0, 5)]")
+
+
+def test_the_theme_can_change_while_the_page_is_open(opened):
+    page = opened(RAVINE)
+    light = stage(page, "JSON.stringify(stage.colours)")
+    page.emulate_media(color_scheme="dark")
+    wait_for(page, "stage.root.style.colorScheme === 'dark'")
+    assert stage(page, "JSON.stringify(stage.map.colours)") != light
