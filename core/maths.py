@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["abs", "clip", "cos", "exp", "log", "maximum", "power", "sign", "sin", "sqrt", "tanh", "where"]
+
 
 def _function(name: str, on_float: Callable[[float], float] | None = None) -> Callable[[Any], Any]:
     on_array = getattr(np, name)

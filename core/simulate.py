@@ -1,17 +1,17 @@
 """The only loop in the project: every trajectory comes from `simulate`."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial, reduce
-from operator import add
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from core.hyper import Hyper, declared
-from core.maths import clip, maximum, sqrt
 from core.rule import Rule
 from core.schedule import SCHEDULES, Schedule
+from core.step import Step, identity, on_floats, step_of
 from core.trajectory import Objective, Trajectory
 
 DIVERGENCE_BOUND = 1e30
@@ -22,9 +22,6 @@ CHECK_EVERY = 32
 
 BLOCK = 8192
 """Numbers looked at together after the run: few enough to stay in the processor's cache."""
-
-Parts = Sequence[Any]
-"""Parameters, gradients or directions: either one array (parameters, runs) or, for a single run, one float a coordinate."""
 
 
 @runtime_checkable
@@ -37,7 +34,7 @@ class Analytic(Protocol):
 Setting = float | Sequence[float] | np.ndarray | None
 """One number for all runs, or one for each; None is off."""
 
-Steps = Annotated[int, Hyper(1, 5000, whole=True, help="How many updates every rule makes.")]
+Steps = Annotated[int, Hyper(1, 5000, "log", whole=True, help="How many updates every rule makes.")]
 WeightDecay = Annotated[
     Setting, Hyper(1e-6, 10.0, "log", off=0.0, help="Decoupled decay λ: x shrinks by lr·λ·x each step (AdamW).")
 ]
@@ -62,21 +59,22 @@ def simulate(
     start: Any = None,
     hypers: Mapping[str, Any] | None = None,
     steps: Steps = 500,
-    weight_decay: WeightDecay = 0.0,
-    l2: L2 = 0.0,
+    schedule: Schedule | None = None,
+    noise: Noise = 0.0,
+    seed: Seed = 0,
     clip_norm: ClipNorm = math.inf,
     clip_value: ClipValue = math.inf,
-    noise: Noise = 0.0,
-    schedule: Schedule | None = None,
-    seed: Seed = 0,
+    weight_decay: WeightDecay = 0.0,
+    l2: L2 = 0.0,
     progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Trajectory:
     """Run a rule on an objective, one run or many at once.
 
-    start: (parameters,) or (runs, parameters), by default the objective's own. Each hyperparameter, and each of weight_decay,
-    l2, clip_norm, clip_value and noise: a float or (runs,). The gradient is what the objective gives, plus l2·x, plus noise,
-    then clipped by value, then by norm; the rule turns it into a direction; x ← x − lr·factor(t)·(direction + weight_decay·x).
+    start: (parameters,) or (runs, parameters), by default the objective's own. Each hyperparameter, and each of noise,
+    clip_norm, clip_value, weight_decay and l2: a float or (runs,). The gradient is what the objective gives, plus l2·x,
+    plus noise, then clipped by value, then by norm; the rule turns it into a direction; then
+    x ← x − lr·factor(t)·(direction + weight_decay·x).
     Noise is one stream of standard normals (steps, parameters) from `seed`, shared by all runs and all rules.
 
     `progress` is told the share done; when `should_stop` says True the trajectory so far is returned. A run whose position
@@ -84,48 +82,41 @@ def simulate(
 
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
     """
-    asked = {"weight_decay": weight_decay, "l2": l2, "clip_norm": clip_norm, "clip_value": clip_value, "noise": noise}
-    settings = {name: DRIVER[name].check(DRIVER[name].off if value is None else value) for name, value in asked.items()}
+    given = {"noise": noise, "clip_norm": clip_norm, "clip_value": clip_value, "weight_decay": weight_decay, "l2": l2}
+    settings = {name: DRIVER[name].check(DRIVER[name].off if value is None else value) for name, value in given.items()}
     steps, seed = int(_single("steps", steps)), int(_single("seed", seed))
     rates = rule.check(hypers)
     factors = (schedule or SCHEDULES["constant"]).factors(steps)
     x0 = _starts(objective, start, {**rates, **settings, "schedule": factors[0]})
     runs, parameters = x0.shape
     lr = rates.pop("lr") * factors
-    draws = np.random.default_rng(seed).standard_normal((steps if np.any(settings["noise"]) else 0, parameters))
-    march = partial(
-        _march,
-        rule,
-        settings=settings,
-        lrs=lr[:, 0].tolist() if lr.shape[1] == 1 else lr,
-        progress=_onwards(progress or (lambda share: None)),
-        should_stop=should_stop or (lambda: False),
-    )
-    tracks = 1 + len(rule.slots)  # what is recorded: x and each slot
-
-    def on_floats(objective: Analytic) -> tuple[int, np.ndarray]:
-        records = [[[0.0] * (steps + 1) for _ in range(tracks)] for _ in range(parameters)]
-        rows = march(x0[0].tolist(), records, objective.partials, rates, draws=draws.tolist())
-        return rows, np.array(records).transpose(1, 2, 0)[..., None]
-
-    def on_arrays(rates: Mapping[str, Any]) -> tuple[int, np.ndarray]:
-        record = np.empty((tracks, steps + 1, parameters, runs))
-        rows = march([np.ascontiguousarray(x0.T)], [list(record)], _on_columns(objective), rates, draws=draws[:, None, :, None])
-        return rows, record
+    effects = frozenset(name for name, value in settings.items() if np.any(np.asarray(value) != DRIVER[name].off))
+    # A norm bound of infinity within a batch is the largest number: inf/inf would not be 1.
+    numbers = rates | {name: np.minimum(settings[name], np.finfo(float).max) for name in sorted(effects)}
+    numbers = {name: float(value) if np.ndim(value) == 0 else value for name, value in numbers.items()}
+    draws = np.random.default_rng(seed).standard_normal((steps if "noise" in effects else 0, parameters))
+    march = partial(_march, progress=_onwards(progress or (lambda share: None)), should_stop=should_stop or (lambda: False))
 
     with np.errstate(all="ignore"):
-        # One run goes several times faster on plain floats, and agrees with the same run on arrays bit for bit. Where
-        # floats raise (x/0), arrays hold inf or nan; so the run is done again with no floats in it.
-        plain = all(isinstance(value, float) for value in (*rates.values(), *settings.values()))
-        try:
-            alone = runs == 1 and plain
-            rows, record = on_floats(objective) if alone and isinstance(objective, Analytic) else on_arrays(rates)
-        except ArithmeticError:
-            rows, record = on_arrays({name: np.atleast_1d(value) for name, value in rates.items()})
-        value, fine = _valued(objective, record[0], rows)
+        # Where floats raise (x/0), arrays hold inf or nan: such a run is done again with no floats in it.
+        record = None
+        alone = runs == 1 and lr.shape[1] == 1 and all(isinstance(value, float) for value in numbers.values())
+        with suppress(ArithmeticError):
+            if alone and isinstance(objective, Analytic):
+                record = _on_floats(march, rule, objective, effects, numbers, x0[0].tolist(), lr[:, 0].tolist(), draws.tolist())
+            if record is None:
+                record = _on_arrays(march, rule, objective, effects, numbers, x0, lr, draws)
+        if record is None:
+            arrays = {name: np.atleast_1d(value) for name, value in numbers.items()}
+            record = _on_arrays(march, rule, objective, effects, arrays, x0, lr, draws)
+        rows = record.shape[1]
+        value, fine = _valued(objective, record[0])
 
     dead = np.flatnonzero(~fine.all(axis=0))
     taken = steps if len(dead) == runs else rows - 1
+    if taken >= rows:  # no run was alive any more
+        record = np.concatenate([record, np.repeat(record[:, -1:], taken + 1 - rows, axis=1)], axis=1)
+        value = np.concatenate([value, np.repeat(value[-1:], taken + 1 - rows, axis=0)])
     stopped = np.full(runs, taken + 1)
     for run in dead:
         stopped[run] = last = fine[:, run].argmin()
@@ -133,10 +124,10 @@ def simulate(
         value[last:, run] = value[last, run]
     if progress and taken == steps:
         progress(1.0)
-    x, *slots = (_read_only(track[: taken + 1].swapaxes(1, 2)) for track in record)
+    x, *slots = (_read_only(track.swapaxes(1, 2)) for track in record)
     return Trajectory(
         x=x,
-        value=_read_only(value[: taken + 1]),
+        value=_read_only(value),
         stopped=_read_only(stopped),
         state=dict(zip(rule.slots, slots, strict=True)),
         lr=np.broadcast_to(lr, (steps, runs))[:taken],
@@ -150,77 +141,102 @@ DRIVER: Mapping[str, Hyper] = declared(simulate)
 
 
 def _march(
-    rule: Rule,
-    x: list[Any],
-    records: Sequence[Sequence[Any]],
-    gradient: Callable[..., Sequence[Any]],
-    rates: Mapping[str, Any],
+    state: Any,
+    advance: Callable[[int, Any], Any],
+    keep: Callable[[Any], None],
+    alive: Callable[[Any], bool],
+    steps: int,
     *,
-    settings: Mapping[str, Any],
-    lrs: Any,
-    draws: Any,
     progress: Callable[[float], None],
     should_stop: Callable[[], bool],
-) -> int:
-    """The loop, one gradient a step. `records` are, for each part of x, tracks of steps+1 rows: x, then each slot.
-
-    Returns how many rows were filled: fewer than all when cancelled, or when no run is alive any more.
-    """
-    update = partial(rule.update if rule.slots else lambda *args, **kw: (rule.update(*args, **kw),), **rates)
-    before = list(_before(settings, draws))
-    decay = settings["weight_decay"] if np.any(settings["weight_decay"]) else None
-    powers = {_identity(value): (0.0, 1.0) for value in rates.values()}
-    wants_t, wants_x = "t" in rule.needs, "x" in rule.needs
-    supplied: dict[str, Any] = {}
-    slots = [[part * 0.0 + initial for initial in rule.slots.values()] for part in x]
-    for part, held, tracks in zip(x, slots, records, strict=True):
-        for track, now in zip(tracks, (part, *held), strict=True):
-            track[0] = now
-
-    for step, lr in enumerate(lrs):
+) -> None:
+    """The loop. `keep` is given the start and every state after it, fewer than steps+1 when cancelled or none is alive."""
+    keep(state)
+    for step in range(steps):
         if step % CHECK_EVERY == 0:
-            progress(step / len(lrs))
-            if should_stop() or not any(np.any(np.abs(part) <= DIVERGENCE_BOUND) for part in x):
-                return step + 1
-        g = gradient(*x)
-        for effect in before:
-            g = effect(g, x, step)
-        if wants_t:
-            supplied["t"] = t = Step(step + 1)
-            t.powers = powers
-        for i, (slope, held, tracks) in enumerate(zip(g, slots, records, strict=True)):
-            if wants_x:
-                supplied["x"] = x[i]
-            direction, *slots[i] = update(slope, *held, **supplied)
-            x[i] = x[i] - lr * (direction if decay is None else direction + decay * x[i])
-            for track, now in zip(tracks, (x[i], *slots[i]), strict=True):
-                track[step + 1] = now
-    return len(lrs) + 1
+            progress(step / steps)
+            if should_stop() or not alive(state):
+                return
+        state = advance(step, state)
+        keep(state)
 
 
-def _before(settings: Mapping[str, Any], draws: Any) -> Iterator[Callable[[Parts, Parts, int], Parts]]:
-    """What happens to the gradient before the rule sees it, in order; effects that are off are not there."""
-    if np.any(l2 := settings["l2"]):
-        yield lambda g, x, step: [slope + l2 * part for slope, part in zip(g, x, strict=True)]
-    if np.any(noise := settings["noise"]):
-        yield lambda g, x, step: [slope + noise * draw for slope, draw in zip(g, draws[step], strict=True)]
-    if np.any(np.isfinite(bound := settings["clip_value"])):
-        yield lambda g, x, step: [clip(slope, -bound, bound) for slope in g]
-    if np.any(np.isfinite(settings["clip_norm"])):
-        length = np.minimum(settings["clip_norm"], np.finfo(float).max)
-        length = length if length.ndim else float(length)
+def _on_floats(
+    march: Callable[..., None],
+    rule: Rule,
+    objective: Analytic,
+    effects: frozenset[str],
+    numbers: Mapping[str, float],
+    x0: list[float],
+    lrs: list[float],
+    draws: list[list[float]],
+) -> np.ndarray | None:
+    """One run on plain floats: what is recorded, (1+slots, rows, parameters, 1); None where the rule needs arrays."""
+    parameters = len(x0)
+    recorded = on_floats(rule, effects, parameters)
+    if recorded is None:
+        return None
+    step, powers = recorded
+    partials, constants = objective.partials, tuple(numbers.values())
 
-        def shorten(g: Parts, x: Parts, step: int) -> Parts:
-            norm = sqrt(reduce(add, [c * c for slope in g for c in (slope if isinstance(slope, np.ndarray) else (slope,))]))
-            share = length / maximum(norm, length)
-            return [slope * share for slope in g]
+    def quiet(n: int, state: tuple[float, ...]) -> tuple[float, ...]:
+        return step(*state, *partials(*state[:parameters]), lrs[n], n + 1.0, *constants)
 
-        yield shorten
+    def noisy(n: int, state: tuple[float, ...]) -> tuple[float, ...]:
+        return step(*state, *partials(*state[:parameters]), lrs[n], n + 1.0, *draws[n], *constants)
+
+    path: list[tuple[float, ...]] = []
+    start = (*x0, *(initial for initial in rule.slots.values() for _ in x0), *(numbers[name] for name in powers))
+    march(start, noisy if draws else quiet, path.append, lambda state: _within(state[:parameters]), len(lrs))
+    tracks = 1 + len(rule.slots)
+    flat = np.array(path)[:, : tracks * parameters].reshape(len(path), tracks, parameters, 1)
+    return np.ascontiguousarray(flat.swapaxes(0, 1))
 
 
-def _valued(objective: Objective, path: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """For the filled rows of a path (steps+1, parameters, runs): the value, and whether it and x are within the bound."""
-    value = np.empty((len(path), path.shape[2]))
+def _on_arrays(
+    march: Callable[..., None],
+    rule: Rule,
+    objective: Objective,
+    effects: frozenset[str],
+    numbers: Mapping[str, Any],
+    x0: np.ndarray,
+    lr: np.ndarray,
+    draws: np.ndarray,
+) -> np.ndarray:
+    """Many runs at a time: what is recorded, (1+slots, rows, parameters, runs).
+
+    Runs are the last axis because numpy crawls over a trailing axis of length 2.
+    """
+    gradient, step = _on_columns(objective), step_of(rule, effects, numbers)
+    powers = {identity(value): (0.0, 1.0) for value in numbers.values()}
+    record = np.empty((1 + len(rule.slots), len(lr) + 1, *x0.T.shape))
+    rows, timed, noisy = 0, "t" in rule.needs, "noise" in effects
+
+    def advance(n: int, state: list[np.ndarray]) -> list[np.ndarray]:
+        x, *slots = state
+        t = Step.after(n, powers) if timed else None
+        (moved,), (kept,) = step([x], [gradient(x)], [slots], lr[n], t, [draws[n, :, None]] if noisy else [])
+        return [moved, *kept]
+
+    def keep(state: list[np.ndarray]) -> None:
+        nonlocal rows
+        for track, now in zip(record, state, strict=True):
+            track[rows] = now
+        rows += 1
+
+    x = np.ascontiguousarray(x0.T)
+    march([x, *(x * 0.0 + initial for initial in rule.slots.values())], advance, keep, lambda state: _within(state[0]), len(lr))
+    return record[:, :rows]
+
+
+def _within(x: Any) -> bool:
+    return bool(np.any(np.abs(x) <= DIVERGENCE_BOUND))
+
+
+def _valued(objective: Objective, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For every row of a path (rows, parameters, runs): the value, and whether it and x are within the bound."""
+    rows = len(path)
+    value = np.empty((rows, path.shape[2]))
     fine = np.empty((rows, path.shape[2]), dtype=bool)
     height = max(1, BLOCK // path[0].size) if isinstance(objective, Analytic) else 1
     for row in range(0, rows, height):
@@ -243,45 +259,17 @@ def _onwards(progress: Callable[[float], None]) -> Callable[[float], None]:
     return tell
 
 
-class Step(float):
-    """The step's number t, from 1, as rules see it.
-
-    `beta**t` of a hyperparameter is kept as a running product: it costs a multiplication, not a power, and it is the same
-    on a float and on an array bit for bit.
-    """
-
-    powers: dict[Any, tuple[float, Any]]
-
-    def __rpow__(self, base: Any, modulo: None = None) -> Any:
-        done, product = self.powers.get(_identity(base), (None, None))
-        if done is None:
-            return base ** float(self)
-        for _ in range(int(self - done)):
-            product = product * base
-        self.powers[_identity(base)] = float(self), product
-        return product
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if ufunc is np.power and inputs[1] is self:
-            return self.__rpow__(inputs[0])
-        return getattr(ufunc, method)(*(float(i) if i is self else i for i in inputs), **kwargs)
-
-
-def _identity(value: Any) -> Any:
-    return value if isinstance(value, float) else id(value)
-
-
-def _on_columns(objective: Objective) -> Callable[[np.ndarray], Parts]:
-    """The gradient on an array (parameters, runs): runs last, because numpy crawls over a trailing axis of length 2."""
+def _on_columns(objective: Objective) -> Callable[[np.ndarray], np.ndarray]:
+    """The gradient on an array (parameters, runs)."""
     if not isinstance(objective, Analytic):
-        return lambda x: [np.ascontiguousarray(objective.grad(x.T).T)]
+        return lambda x: np.ascontiguousarray(objective.grad(x.T).T)
     partials = objective.partials
 
-    def gradient(x: np.ndarray) -> Parts:
+    def gradient(x: np.ndarray) -> np.ndarray:
         g = np.empty(x.shape)
         for i, slope in zip(range(len(g)), partials(*x), strict=True):
             g[i] = slope
-        return [g]
+        return g
 
     return gradient
 

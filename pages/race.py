@@ -81,7 +81,8 @@ def code(race: Race) -> None:
         key = st.selectbox("Rule", race.entrants, format_func=lambda key: ENTRANTS[key].title, key=f"{PAGE}.code.rule")
         entrant = ENTRANTS[key]
         left, right = st.columns(2)
-        left.latex(r"\begin{aligned}" + r"\\[4pt]".join(f"&{line}" for line in equations(entrant.rule.update)) + r"\end{aligned}")
+        lines = r"\\[4pt]".join(f"&{line}" for line in equations(entrant.rule.update))
+        left.latex(rf"\begin{{aligned}}{lines}\end{{aligned}}")
         left.caption(f"Then x ← x − lr·(Δ + λx). {entrant.rule.conventions} Source: {entrant.source}.")
         right.code(entrant.rule.code, language="python")
 

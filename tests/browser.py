@@ -86,4 +86,4 @@ def wait_for(page: Page, code: str, seconds: float = 10) -> Any:
 
 def settle(page: Page) -> None:
     """Wait until the stage is drawn and nothing it asked for is outstanding."""
-    wait_for(page, "stage.map.w && !stage.flight && !stage.waiting")
+    wait_for(page, "stage.map.w && !stage.flight && !stage.waiting && !stage.due")

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator
 
 import pytest
-from tests.browser import chromium, server, settle, stage, wait_for
 from playwright.sync_api import Browser, Page
 
+from tests.browser import chromium, server, settle, stage, wait_for
 from ui.runs import trajectories
 from ui.spec import Race, read_link
 

@@ -108,7 +108,7 @@ def test_every_surface_makes_a_drawable_map(surface):
 
 def test_a_diverged_run_is_marked_and_does_not_stretch_the_axes():
     race = Race("rosenbrock", ("sgd", "adam"), EACH).having({"sgd.lr": 1.0, "adam.lr": 0.05})
-    runs, header, arrays = sent(race)
+    runs, header, _ = sent(race)
     sgd, adam = header["runs"]
     assert sgd["stopped"] == int(runs["sgd"].stopped[0]) < 20
     assert sgd["last"] == sgd["stopped"]
@@ -119,7 +119,7 @@ def test_a_diverged_run_is_marked_and_does_not_stretch_the_axes():
 
 def test_a_marked_run_is_drawn_up_to_the_step_it_stopped_at_also_when_thinned():
     race = Race("saddle", ("sgd",)).having({"steps": 5000.0, "lr": 0.1})
-    runs, header, _ = sent(race)
+    _, header, _ = sent(race)
     (run,) = header["runs"]
     assert run["last"] == -(-run["stopped"] // header["stride"])
 

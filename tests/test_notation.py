@@ -1,5 +1,8 @@
 """Equations are read off the source, so every rule and every surface must have them."""
 
+import importlib
+import sys
+
 import pytest
 
 from core.notation import equations, formula, symbol
@@ -50,9 +53,8 @@ def test_rosenbrock_reads_like_its_paper():
 def test_parentheses_stand_where_they_must(source, latex, tmp_path, monkeypatch):
     (tmp_path / "written.py").write_text(f"def written(g, m, v, t):\n    return {source}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "written", raising=False)
-    import written
-
+    monkeypatch.delitem(sys.modules, "written", raising=False)
+    written = importlib.import_module("written")
     assert equations(written.written) == [rf"\Delta = {latex}"]
 
 

@@ -82,6 +82,7 @@ def test_axes_come_from_the_surviving_points():
     alive = np.array([[True, True, True], [True, True, False]])
     axes = loss_axes(gaps, alive, True, (0.0, 50.0))
     assert axes["log"] == [-3, 1]
+    assert axes["linear"] is not None
     assert axes["linear"][1] < 11
 
 

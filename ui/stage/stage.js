@@ -69,6 +69,7 @@ class Stage {
   }
 
   take(data) {
+    this.due = null;
     const fresh = data.structure !== this.data?.structure;
     const toEnd = this.data && this.frame >= this.data.frames - 1 && this.data.frames !== data.frames;
     const wished = { ...this.flight?.values, ...this.waiting?.values }; // what is under the hand stays there

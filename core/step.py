@@ -1,0 +1,141 @@
+"""One step of a run, told once: what happens to the gradient, the rule, and x ← x − lr·(direction + weight_decay·x).
+
+On arrays it runs as it stands, many runs at a time. For a single run it is recorded once with symbols and written out as
+one flat function of floats, which is several times faster and the same bit for bit.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache, reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from core import maths
+from core.expression import Expr, Function, compiled, parts_of
+from core.rule import Rule
+
+Parts = Sequence[Any]
+"""Parameters, gradients or slots: one array (parameters, runs), or one number a coordinate."""
+
+
+def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> Callable[..., tuple[list[Any], list[Any]]]:
+    """A function (x, g, slots, lr, t, draw) → next x and slots, each a list of parts; a part's slots are a sequence.
+
+    `numbers` are the rule's hyperparameters but lr, and those settings of the loop that `effects` says are on.
+    """
+    hypers = {name: numbers[name] for name in rule.hypers if name != "lr"}
+    update = rule.update if rule.slots else lambda *args, **kwargs: (rule.update(*args, **kwargs),)
+    before = list(_before(effects, numbers))
+    decay = numbers.get("weight_decay")
+    wants_t, wants_x = "t" in rule.needs, "x" in rule.needs
+
+    def step(x: Parts, g: Parts, slots: Sequence[Parts], lr: Any, t: Any, draw: Parts) -> tuple[list[Any], list[Any]]:
+        for effect in before:
+            g = effect(g, x, draw)
+        moved, kept = [], []
+        supplied = {"t": t} if wants_t else {}
+        for part, slope, held in zip(x, g, slots, strict=True):
+            if wants_x:
+                supplied["x"] = part
+            direction, *new = update(slope, *held, **supplied, **hypers)
+            moved.append(part - lr * (direction if decay is None else direction + decay * part))
+            kept.append(new)
+        return moved, kept
+
+    return step
+
+
+def _before(effects: frozenset[str], numbers: Mapping[str, Any]) -> Iterator[Callable[[Parts, Parts, Parts], Parts]]:
+    """What happens to the gradient before the rule sees it, in order; effects that are off are not there."""
+    if "l2" in effects:
+        yield lambda g, x, draw: [slope + numbers["l2"] * part for slope, part in zip(g, x, strict=True)]
+    if "noise" in effects:
+        yield lambda g, x, draw: [slope + numbers["noise"] * n for slope, n in zip(g, draw, strict=True)]
+    if "clip_value" in effects:
+        yield lambda g, x, draw: [maths.clip(slope, -numbers["clip_value"], numbers["clip_value"]) for slope in g]
+    if "clip_norm" in effects:
+
+        def shorten(g: Parts, x: Parts, draw: Parts) -> Parts:
+            coordinates = [c for slope in g for c in (slope if isinstance(slope, np.ndarray) else (slope,))]
+            norm = maths.sqrt(reduce(add, [c * c for c in coordinates]))
+            share = numbers["clip_norm"] / maths.maximum(norm, numbers["clip_norm"])
+            return [slope * share for slope in g]
+
+        yield shorten
+
+
+@lru_cache(maxsize=256)
+def on_floats(rule: Rule, effects: frozenset[str], parameters: int) -> tuple[Function, tuple[str, ...]] | None:
+    """The step of a single run as one function, and the names of the hyperparameters whose powers it carries along.
+
+    (*x, *slots, *powers, *g, lr, t, *draw, *numbers) → (*x, *slots, *powers); a slot has one number a coordinate, a power is
+    the running product b**t of a hyperparameter b, and numbers are the rule's hyperparameters but lr, then the effects in
+    alphabetical order. None for a rule that does more than elementwise arithmetic: it runs on arrays.
+    """
+
+    def symbols(letter: str) -> list[Expr]:
+        return [Expr("symbol", f"{letter}_{i}") for i in range(parameters)]
+
+    names = [name for name in rule.hypers if name != "lr"] + sorted(effects)
+    numbers = {name: Expr("symbol", name) for name in names}
+    x, g, draw = symbols("x"), symbols("g"), symbols("n")
+    slots = [[Expr("symbol", f"s{i}_{part}") for i in range(len(rule.slots))] for part in range(parameters)]
+    lr, t = Expr("symbol", "lr"), Expr("symbol", "t")
+    try:
+        moved, kept = step_of(rule, effects, numbers)(x, g, slots, lr, t, draw)
+    except (TypeError, AttributeError):
+        return None
+    outputs = [*moved, *_by_slot(kept)]
+    raised = {e.args[0].args[0] for e in parts_of(outputs) if e.op == "power" and e.args[1] is t and e.args[0].op == "symbol"}
+    powers = {name: Expr("symbol", f"p_{name}") for name in sorted(raised)}
+    inputs = [*x, *_by_slot(slots), *powers.values(), *g, lr, t]
+    inputs += [*(draw if "noise" in effects else ()), *numbers.values()]
+    step = compiled(
+        [*outputs, *(power * numbers[name] for name, power in powers.items())],
+        [symbol.args[0] for symbol in inputs],
+        on_floats=True,
+        known={("power", name, "t"): f"p_{name}" for name in powers},
+    )
+    return step, tuple(powers)
+
+
+def _by_slot(slots: Sequence[Sequence[Any]]) -> list[Any]:
+    """The slots of each part, as all parts of the first slot, then all of the next."""
+    return [slot for together in zip(*slots, strict=True) for slot in together]
+
+
+class Step(float):
+    """The step's number t, from 1, as rules on arrays see it.
+
+    `beta**t` of a hyperparameter is kept as a running product: it costs a multiplication, not a power, and it is the same
+    for one number and for an array of them, bit for bit.
+    """
+
+    powers: dict[Any, tuple[float, Any]]
+
+    @classmethod
+    def after(cls, steps: int, powers: dict[Any, tuple[float, Any]]) -> "Step":
+        """The step after so many; `powers` is kept from step to step."""
+        t = cls(steps + 1)
+        t.powers = powers
+        return t
+
+    def __rpow__(self, base: Any, modulo: None = None) -> Any:
+        done, product = self.powers.get(identity(base), (None, None))
+        if done is None:
+            return maths.power(base, float(self))
+        for _ in range(int(self - done)):
+            product = product * base
+        self.powers[identity(base)] = float(self), product
+        return product
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if ufunc is np.power and inputs[1] is self:
+            return self.__rpow__(inputs[0])
+        return getattr(ufunc, method)(*(float(i) if i is self else i for i in inputs), **kwargs)
+
+
+def identity(value: Any) -> Any:
+    """What tells one hyperparameter's value from another's: the number itself, or which array it is."""
+    return value if isinstance(value, float) else id(value)
