@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core import maths
-from core.expression import Expr, Function, compiled, parts_of
+from core.expression import Expr, Function, compiled, expr, parts_of
 from core.rule import Rule
 
 Parts = Sequence[Any]
@@ -78,7 +78,7 @@ def on_floats(rule: Rule, effects: frozenset[str], parameters: int) -> tuple[Fun
         return [Expr("symbol", f"{letter}_{i}") for i in range(parameters)]
 
     names = [name for name in rule.hypers if name != "lr"] + sorted(effects)
-    numbers = {name: Expr("symbol", name) for name in names}
+    numbers = {name: Expr("symbol", f"h_{name}") for name in names}  # h_: no name of a paper's meets one of ours
     x, g, draw = symbols("x"), symbols("g"), symbols("n")
     slots = [[Expr("symbol", f"s{i}_{part}") for i in range(len(rule.slots))] for part in range(parameters)]
     lr, t = Expr("symbol", "lr"), Expr("symbol", "t")
@@ -86,16 +86,16 @@ def on_floats(rule: Rule, effects: frozenset[str], parameters: int) -> tuple[Fun
         moved, kept = step_of(rule, effects, numbers)(x, g, slots, lr, t, draw)
     except (TypeError, AttributeError):
         return None
-    outputs = [*moved, *_by_slot(kept)]
-    raised = {e.args[0].args[0] for e in parts_of(outputs) if e.op == "power" and e.args[1] is t and e.args[0].op == "symbol"}
-    powers = {name: Expr("symbol", f"p_{name}") for name in sorted(raised)}
+    outputs = [expr(value) for value in (*moved, *_by_slot(kept))]
+    raised = [e.args[0] for e in parts_of(outputs) if e.op == "power" and e.args[1] is t]
+    powers = {name: Expr("symbol", f"p_{name}") for name, number in numbers.items() if number in raised}
     inputs = [*x, *_by_slot(slots), *powers.values(), *g, lr, t]
     inputs += [*(draw if "noise" in effects else ()), *numbers.values()]
     step = compiled(
         [*outputs, *(power * numbers[name] for name, power in powers.items())],
         [symbol.args[0] for symbol in inputs],
         on_floats=True,
-        known={("power", name, "t"): f"p_{name}" for name in powers},
+        known={("power", f"h_{name}", "t"): f"p_{name}" for name in powers},
     )
     return step, tuple(powers)
 

@@ -46,7 +46,10 @@ class Curves extends Layers {
     if (this.logarithmic) {
       const [lo, hi] = axes.log;
       const every = Math.ceil((hi - lo) / 8);
-      for (let p = hi; p >= lo; p -= every) line(this.y(10 ** p), p > -3 && p < 4 ? readable(10 ** p) : `1e${p}`.replace("-", "−"));
+      for (let p = hi; p >= lo; p -= every) {
+        line(this.y(10 ** p), p > -3 && p < 4 ? readable(10 ** p) : `1e${p}`.replace("-", "−"));
+        if (hi - lo <= 2 && p > lo) for (const m of [0.2, 0.5]) line(this.y(m * 10 ** p), readable(m * 10 ** p));
+      }
       if (this.strip) line(bottom + 18, "0");
     } else for (const v of ticks(...axes.linear, 7)) line(this.y(v), readable(v));
     g.textAlign = "center";

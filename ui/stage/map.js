@@ -135,10 +135,12 @@ class SurfaceMap extends Layers {
     if (this.relief) this.drawRelief(g);
     else this.drawPlan(g);
     const marks = [["minima", "★"], ["local_minima", "☆"], ["saddles", "⊗"]];
-    g.font = "15px sans-serif";
     g.textAlign = "center";
     g.textBaseline = "middle";
     for (const [name, sign] of marks) {
+      const many = this.data[name].length > 40; // an egg box: its wells are dots, its passes are left out
+      if (many && name === "saddles") continue;
+      g.font = many ? "7px sans-serif" : "15px sans-serif";
       for (const [x, y] of this.data[name]) {
         const u = this.groundAt(x, y);
         if (!this.inside(x, y) || (this.relief && !this.inSight(x, y, u))) continue;
