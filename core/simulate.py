@@ -59,7 +59,7 @@ def simulate(
     start: Any = None,
     hypers: Mapping[str, Any] | None = None,
     steps: Steps = 500,
-    schedule: Schedule | None = None,
+    schedule: Schedule | str | None = None,
     noise: Noise = 0.0,
     seed: Seed = 0,
     clip_norm: ClipNorm = math.inf,
@@ -75,7 +75,7 @@ def simulate(
     clip_norm, clip_value, weight_decay and l2: a float or (runs,). The gradient is what the objective gives, plus l2·x,
     plus noise, then clipped by value, then by norm; the rule turns it into a direction; then
     x ← x − lr·factor(t)·(direction + weight_decay·x).
-    Noise is one stream of standard normals (steps, parameters) from `seed`, shared by all runs and all rules.
+    A schedule is one of SCHEDULES or its name. Noise is one stream of standard normals (steps, parameters) from `seed`, shared by all runs and all rules.
 
     `progress` is told the share done; when `should_stop` says True the trajectory so far is returned. A run whose position
     or loss is not finite or exceeds DIVERGENCE_BOUND is frozen at that step and marked in `stopped`; it is not an error.
@@ -86,7 +86,7 @@ def simulate(
     settings = {name: DRIVER[name].check(DRIVER[name].off if value is None else value) for name, value in given.items()}
     steps, seed = int(_single("steps", steps)), int(_single("seed", seed))
     rates = rule.check(hypers)
-    factors = (schedule or SCHEDULES["constant"]).factors(steps)
+    factors = _scheduled(schedule).factors(steps)
     x0 = _starts(objective, start, {**rates, **settings, "schedule": factors[0]})
     runs, parameters = x0.shape
     lr = rates.pop("lr") * factors
@@ -272,6 +272,15 @@ def _on_columns(objective: Objective) -> Callable[[np.ndarray], np.ndarray]:
         return g
 
     return gradient
+
+
+def _scheduled(schedule: Schedule | str | None) -> Schedule:
+    if isinstance(schedule, Schedule):
+        return schedule
+    name = "constant" if schedule is None else schedule
+    if name not in SCHEDULES:
+        raise ValueError(f"schedule = {schedule!r} is unknown: allowed is one of {', '.join(SCHEDULES)}")
+    return SCHEDULES[name]
 
 
 def _single(name: str, value: Any) -> float:

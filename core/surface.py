@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -103,13 +104,20 @@ class Surface:
         turn = np.array([[cos, -sin], [sin, cos]])
         return turn @ own @ turn.T
 
-    def partials(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """(fx, fy) coordinate by coordinate, on floats or on arrays of one shape: what `simulate` runs on."""
-        fu, fv = self.formula.gradient(*self._unturned(x, y), *self.parameters)
+    @cached_property
+    def partials(self) -> Callable[[Any, Any], tuple[Any, Any]]:
+        """(x, y) → (fx, fy) coordinate by coordinate, on floats or on arrays of one shape: what `simulate` runs on."""
+        gradient, parameters = self.formula.gradient, self.parameters
         if not self.angle:
-            return fu, fv
-        cos, sin = self._turn
-        return cos * fu - sin * fv, sin * fu + cos * fv
+            return lambda x, y: gradient(x, y, *parameters)
+        (cos, sin), (cx, cy) = self._turn, self.centre
+
+        def turned(x: Any, y: Any) -> tuple[Any, Any]:
+            dx, dy = x - cx, y - cy
+            fu, fv = gradient(cos * dx + sin * dy + cx, cos * dy - sin * dx + cy, *parameters)
+            return cos * fu - sin * fv, sin * fu + cos * fv
+
+        return turned
 
     def turned(self, points: Points) -> Points:
         """Points of the unrotated surface, carried along by the rotation."""
@@ -128,7 +136,7 @@ class Surface:
         (xlo, xhi), (ylo, yhi) = self.domain
         return (xlo + xhi) / 2, (ylo + yhi) / 2
 
-    @property
+    @cached_property
     def _turn(self) -> Point:
         quarters, rest = divmod(self.angle, 90.0)
         if not rest:  # quarter turns are exact, which cos(π/2) is not

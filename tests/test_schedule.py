@@ -130,3 +130,11 @@ def test_runs_may_be_told_apart_by_their_schedule_alone():
     assert same(run.x[:, 2], simulate(RULES["adam"], SURFACES["ravine"], steps=30).x[:, 0])
     with pytest.raises(ValueError, match="lr 2, schedule 3"):
         simulate(RULES["adam"], SURFACES["ravine"], hypers={"lr": [0.1, 0.2]}, schedule=cosine)
+
+
+def test_a_schedule_may_be_named():
+    surface = SURFACES["ravine"]
+    named = simulate(RULES["sgd"], surface, steps=9, schedule="cosine")
+    assert np.array_equal(named.x, simulate(RULES["sgd"], surface, steps=9, schedule=SCHEDULES["cosine"]).x)
+    with pytest.raises(ValueError, match="schedule = 'daily' is unknown: allowed is one of constant"):
+        simulate(RULES["sgd"], surface, schedule="daily")

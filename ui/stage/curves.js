@@ -31,7 +31,7 @@ class Curves extends Layers {
     this.clear(g);
     const { left, right, top, bottom } = this.box;
     const { steps, axes, runs, threshold } = this.data;
-    g.font = "11px sans-serif";
+    g.font = `11px ${this.colours.font}`;
     g.lineWidth = 1;
     g.fillStyle = this.colours.text;
     g.strokeStyle = this.colours.line;
@@ -55,7 +55,7 @@ class Curves extends Layers {
     g.textAlign = "center";
     for (const v of ticks(0, steps, 5)) if (v === Math.round(v)) g.fillText(String(v), clamp(this.x(v), left, right - 10), this.h - 8);
     g.textAlign = "left";
-    g.font = "600 12px sans-serif";
+    g.font = `600 12px ${this.colours.font}`;
     g.fillText(this.logarithmic ? "Loss above the minimum" : "Loss", left, 24);
     if (this.logarithmic && threshold !== null && this.y(threshold) < bottom && this.y(threshold) > top) {
       g.setLineDash([2, 4]);

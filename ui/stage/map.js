@@ -27,26 +27,23 @@ class SurfaceMap extends Layers {
     this.picture = new OffscreenCanvas(n, n);
     this.picture.getContext("2d").putImageData(picture, 0, 0);
     this.contours = [];
-    for (let level = 1; level < 20; level++) this.trace((level / 20) * 65535);
+    for (let k = 0; k < n * (n - 1); k++) if ((k + 1) % n) this.cut(k);
   }
 
-  trace(level) {
+  // The contour segments that cross one cell of the grid.
+  cut(k) {
     const { z, n } = this.grid;
-    for (let j = 0; j < n - 1; j++) {
-      for (let i = 0; i < n - 1; i++) {
-        const k = j * n + i;
-        const a = z[k] - level;
-        const b = z[k + 1] - level;
-        const c = z[k + n + 1] - level;
-        const d = z[k + n] - level;
-        if (a > 0 === b > 0 && b > 0 === c > 0 && c > 0 === d > 0) continue;
-        const cuts = [];
-        if (a > 0 !== b > 0) cuts.push(i + a / (a - b), j);
-        if (b > 0 !== c > 0) cuts.push(i + 1, j + b / (b - c));
-        if (c > 0 !== d > 0) cuts.push(i + 1 - c / (c - d), j + 1);
-        if (d > 0 !== a > 0) cuts.push(i, j + 1 - d / (d - a));
-        for (let s = 0; s + 3 < cuts.length; s += 4) this.contours.push(cuts[s], cuts[s + 1], cuts[s + 2], cuts[s + 3]);
-      }
+    const [i, j, apart] = [k % n, Math.floor(k / n), 65535 / 20];
+    const [p, q, r, s] = [z[k], z[k + 1], z[k + n + 1], z[k + n]];
+    const top = Math.max(p, q, r, s) / apart;
+    for (let level = Math.floor(Math.min(p, q, r, s) / apart) + 1; level < top; level++) {
+      const [a, b, c, d] = [p - level * apart, q - level * apart, r - level * apart, s - level * apart];
+      const cuts = [];
+      if (a > 0 !== b > 0) cuts.push(i + a / (a - b), j);
+      if (b > 0 !== c > 0) cuts.push(i + 1, j + b / (b - c));
+      if (c > 0 !== d > 0) cuts.push(i + 1 - c / (c - d), j + 1);
+      if (d > 0 !== a > 0) cuts.push(i, j + 1 - d / (d - a));
+      for (let m = 0; m + 3 < cuts.length; m += 4) this.contours.push(cuts[m], cuts[m + 1], cuts[m + 2], cuts[m + 3]);
     }
   }
 
@@ -140,7 +137,7 @@ class SurfaceMap extends Layers {
     for (const [name, sign] of marks) {
       const many = this.data[name].length > 40; // an egg box: its wells are dots, its passes are left out
       if (many && name === "saddles") continue;
-      g.font = many ? "7px sans-serif" : "15px sans-serif";
+      g.font = many ? `7px ${this.colours.font}` : `15px ${this.colours.font}`;
       for (const [x, y] of this.data[name]) {
         const u = this.groundAt(x, y);
         if (!this.inside(x, y) || (this.relief && !this.inSight(x, y, u))) continue;
@@ -182,7 +179,7 @@ class SurfaceMap extends Layers {
 
   drawScale(g) {
     const [x0, x1, y0, y1] = this.data.view;
-    g.font = "11px sans-serif";
+    g.font = `11px ${this.colours.font}`;
     g.fillStyle = g.strokeStyle = this.colours.text;
     g.globalAlpha = 0.65;
     g.textBaseline = "alphabetic";
@@ -305,7 +302,7 @@ class SurfaceMap extends Layers {
       if (run.stopped !== null && frame >= run.last) {
         const note = `✕ ${run.stopped}`;
         const [tx, ty] = [clamp(px, 24, this.w - 24), py < this.h / 2 ? py + 24 : py - 16];
-        g.font = "600 11px sans-serif";
+        g.font = `600 11px ${this.colours.font}`;
         g.textAlign = "center";
         g.lineWidth = 3;
         g.strokeText(note, tx, ty);

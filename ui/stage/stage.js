@@ -45,6 +45,7 @@ class Stage {
     this.watch.disconnect();
     clearInterval(this.clock);
     cancelAnimationFrame(this.next);
+    cancelAnimationFrame(this.due);
   }
 
   press(name, on) {
@@ -88,7 +89,8 @@ class Stage {
     this.scrub.max = data.frames - 1;
     this.button.log.disabled = !data.axes.log;
     this.frame = Math.min(toEnd ? Infinity : this.frame, data.frames - 1);
-    if (this.map.resize() | this.curves.resize()) this.drawn.first ??= performance.now();
+    this.map.resize();
+    this.curves.resize();
     this.redraw(true);
     if (fresh) {
       const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -114,7 +116,8 @@ class Stage {
 
   theme() {
     const style = getComputedStyle(this.root);
-    const [page, text] = ["--st-background-color", "--st-text-color"].map((name) => style.getPropertyValue(name).trim());
+    const named = ["--st-background-color", "--st-text-color", "--st-font"];
+    const [page, text, font] = named.map((name) => style.getPropertyValue(name).trim());
     if (this.colours?.page === page && this.colours?.text === text) return false;
     const probe = new OffscreenCanvas(1, 1).getContext("2d");
     probe.fillStyle = page || "#fff";
@@ -122,7 +125,7 @@ class Stage {
     const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
     const dark = r + 2 * g + b < 512;
     this.root.style.colorScheme = dark ? "dark" : "light";
-    this.colours = { page, text, ...this.data.theme[dark ? "dark" : "light"] };
+    this.colours = { page, text, font, ...this.data.theme[dark ? "dark" : "light"] };
     return true;
   }
 
