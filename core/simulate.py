@@ -75,7 +75,8 @@ def simulate(
     clip_norm, clip_value, weight_decay and l2: a float or (runs,). The gradient is what the objective gives, plus l2·x,
     plus noise, then clipped by value, then by norm; the rule turns it into a direction; then
     x ← x − lr·factor(t)·(direction + weight_decay·x).
-    A schedule is one of SCHEDULES or its name. Noise is one stream of standard normals (steps, parameters) from `seed`, shared by all runs and all rules.
+    A schedule is one of SCHEDULES or its name. Noise is one stream of standard normals (steps, parameters) from `seed`,
+    shared by all runs and all rules.
 
     `progress` is told the share done; when `should_stop` says True the trajectory so far is returned. A run whose position
     or loss is not finite or exceeds DIVERGENCE_BOUND is frozen at that step and marked in `stopped`; it is not an error.
