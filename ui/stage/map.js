@@ -126,8 +126,13 @@ class SurfaceMap extends Layers {
     }
   }
 
+  // Everything under the paths; left alone while nothing of it changes.
   drawBack() {
     const g = this.back;
+    const { fieldId, view } = this.data;
+    const ground = JSON.stringify([fieldId, view, this.w, this.h, this.dpr, this.colours.page, this.relief && this.camera, this.turning]);
+    if (ground === this.drawn) return;
+    this.drawn = ground;
     this.clear(g);
     if (this.relief) this.drawRelief(g);
     else this.drawPlan(g);

@@ -38,7 +38,7 @@ class Stage {
     this.listen();
     this.watch = new ResizeObserver(() => this.resize());
     this.watch.observe(this.root);
-    this.clock = setInterval(() => this.data && this.theme() && (this.adopt(), this.redraw(true)), 1000);
+    this.clock = setInterval(() => this.data && this.theme() && (this.adopt(), this.redraw()), 1000);
   }
 
   end() {
@@ -91,7 +91,7 @@ class Stage {
     this.frame = Math.min(toEnd ? Infinity : this.frame, data.frames - 1);
     this.map.resize();
     this.curves.resize();
-    this.redraw(true);
+    this.redraw();
     if (fresh) {
       const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
       this.seek(still ? data.frames - 1 : 0);
@@ -196,18 +196,18 @@ class Stage {
     this.curves.drawTrail(from, to, this.hidden);
   }
 
-  redraw(ground) {
+  redraw() {
     if (!this.data || !this.map.w) return;
     this.map.place();
     this.curves.place();
-    if (ground) this.map.drawBack();
+    this.map.drawBack();
     this.curves.drawBack(this.hidden);
     this.extend(0, this.frame);
     this.show(this.frame);
   }
 
   resize() {
-    if (this.data && this.map.resize() | this.curves.resize()) this.redraw(true);
+    if (this.data && this.map.resize() | this.curves.resize()) this.redraw();
   }
 
   // The relief and the linear axis: shown at once, and kept in the link.
@@ -216,7 +216,7 @@ class Stage {
     if (!look.delete(name)) look.add(name);
     this.data.look = [...look];
     this.adopt();
-    this.redraw(true);
+    this.redraw();
     this.ask({ look: this.data.look }, true);
   }
 
@@ -259,7 +259,7 @@ class Stage {
         this.map.camera.turn = grip.camera.turn - (px - grip.px) / 150;
         this.map.camera.rise = clamp(grip.camera.rise + (py - grip.py) / 200, 0.25, 1.5);
         this.map.turning = true;
-        this.redraw(true);
+        this.redraw();
       } else {
         const [x0, x1, y0, y1] = grip.view;
         const [dx, dy] = [((grip.px - px) / this.map.w) * (x1 - x0), ((py - grip.py) / this.map.h) * (y1 - y0)];
@@ -277,7 +277,7 @@ class Stage {
       } else if (what === "view") this.look(this.data.view, true);
       else {
         this.map.turning = false;
-        this.redraw(true);
+        this.redraw();
       }
     };
     figure.onpointercancel = () => (grip = null);
@@ -315,7 +315,7 @@ class Stage {
 
   look(view, released) {
     this.data.view = view;
-    this.redraw(true);
+    this.redraw();
     this.ask({ view }, released);
   }
 
@@ -424,7 +424,7 @@ class Stage {
       chip.onclick = () => {
         if (!this.hidden.delete(run.key)) this.hidden.add(run.key);
         this.data.hidden = [...this.hidden];
-        this.redraw(false);
+        this.redraw();
         this.showResult();
         this.ask({ hidden: this.data.hidden }, true);
       };
