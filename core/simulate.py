@@ -26,9 +26,16 @@ BLOCK = 8192
 
 @runtime_checkable
 class Analytic(Protocol):
-    """An objective that gives its partial derivatives coordinate by coordinate, on floats as well as on arrays."""
+    """An objective that gives its partial derivatives coordinate by coordinate, on floats as well as on arrays.
 
-    def partials(self, *coordinates: Any) -> Sequence[Any]: ...
+    `partials` takes the coordinates, then the `constants`, and is the same function whatever the constants are.
+    """
+
+    @property
+    def partials(self) -> Callable[..., Sequence[Any]]: ...
+
+    @property
+    def constants(self) -> tuple[float, ...]: ...
 
 
 Setting = float | Sequence[float] | np.ndarray | None
@@ -174,17 +181,17 @@ def _on_floats(
 ) -> np.ndarray | None:
     """One run on plain floats: what is recorded, (1+slots, rows, parameters, 1); None where the rule needs arrays."""
     parameters = len(x0)
-    recorded = on_floats(rule, effects, parameters)
+    recorded = on_floats(rule, effects, parameters, objective.partials, len(objective.constants))
     if recorded is None:
         return None
     step, powers = recorded
-    partials, constants = objective.partials, tuple(numbers.values())
+    constants = (*numbers.values(), *objective.constants)
 
     def quiet(n: int, state: tuple[float, ...]) -> tuple[float, ...]:
-        return step(*state, *partials(*state[:parameters]), lrs[n], n + 1.0, *constants)
+        return step(*state, lrs[n], n + 1.0, *constants)
 
     def noisy(n: int, state: tuple[float, ...]) -> tuple[float, ...]:
-        return step(*state, *partials(*state[:parameters]), lrs[n], n + 1.0, *draws[n], *constants)
+        return step(*state, lrs[n], n + 1.0, *draws[n], *constants)
 
     path: list[tuple[float, ...]] = []
     start = (*x0, *(initial for initial in rule.slots.values() for _ in x0), *(numbers[name] for name in powers))
@@ -264,11 +271,11 @@ def _on_columns(objective: Objective) -> Callable[[np.ndarray], np.ndarray]:
     """The gradient on an array (parameters, runs)."""
     if not isinstance(objective, Analytic):
         return lambda x: np.ascontiguousarray(objective.grad(x.T).T)
-    partials = objective.partials
+    partials, constants = objective.partials, objective.constants
 
     def gradient(x: np.ndarray) -> np.ndarray:
         g = np.empty(x.shape)
-        for i, slope in zip(range(len(g)), partials(*x), strict=True):
+        for i, slope in zip(range(len(g)), partials(*x, *constants), strict=True):
             g[i] = slope
         return g
 

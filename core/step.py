@@ -65,32 +65,36 @@ def _before(effects: frozenset[str], numbers: Mapping[str, Any]) -> Iterator[Cal
         yield shorten
 
 
-@lru_cache(maxsize=256)
-def on_floats(rule: Rule, effects: frozenset[str], parameters: int) -> tuple[Function, tuple[str, ...]] | None:
+@lru_cache(maxsize=1024)
+def on_floats(
+    rule: Rule, effects: frozenset[str], parameters: int, partials: Callable[..., Sequence[Any]], constants: int
+) -> tuple[Function, tuple[str, ...]] | None:
     """The step of a single run as one function, and the names of the hyperparameters whose powers it carries along.
 
-    (*x, *slots, *powers, *g, lr, t, *draw, *numbers) → (*x, *slots, *powers); a slot has one number a coordinate, a power is
-    the running product b**t of a hyperparameter b, and numbers are the rule's hyperparameters but lr, then the effects in
-    alphabetical order. None for a rule that does more than elementwise arithmetic: it runs on arrays.
+    (*x, *slots, *powers, lr, t, *draw, *numbers, *constants) → (*x, *slots, *powers); a slot has one number a coordinate, a
+    power is the running product b**t of a hyperparameter b, numbers are the rule's hyperparameters but lr, then the effects
+    in alphabetical order, and constants are what `partials` takes after the coordinates. None for a rule or an objective
+    that does more than elementwise arithmetic: it runs on arrays.
     """
 
-    def symbols(letter: str) -> list[Expr]:
-        return [Expr("symbol", f"{letter}_{i}") for i in range(parameters)]
+    def symbols(letter: str, many: int = parameters) -> list[Expr]:
+        return [Expr("symbol", f"{letter}_{i}") for i in range(many)]
 
     names = [name for name in rule.hypers if name != "lr"] + sorted(effects)
     numbers = {name: Expr("symbol", f"h_{name}") for name in names}  # h_: no name of a paper's meets one of ours
-    x, g, draw = symbols("x"), symbols("g"), symbols("n")
+    x, draw, fixed = symbols("x"), symbols("n"), symbols("c", constants)
     slots = [[Expr("symbol", f"s{i}_{part}") for i in range(len(rule.slots))] for part in range(parameters)]
     lr, t = Expr("symbol", "lr"), Expr("symbol", "t")
     try:
+        g = [expr(slope) for slope in partials(*x, *fixed)]
         moved, kept = step_of(rule, effects, numbers)(x, g, slots, lr, t, draw)
     except (TypeError, AttributeError):
         return None
     outputs = [expr(value) for value in (*moved, *_by_slot(kept))]
     raised = [e.args[0] for e in parts_of(outputs) if e.op == "power" and e.args[1] is t]
     powers = {name: Expr("symbol", f"p_{name}") for name, number in numbers.items() if number in raised}
-    inputs = [*x, *_by_slot(slots), *powers.values(), *g, lr, t]
-    inputs += [*(draw if "noise" in effects else ()), *numbers.values()]
+    inputs = [*x, *_by_slot(slots), *powers.values(), lr, t]
+    inputs += [*(draw if "noise" in effects else ()), *numbers.values(), *fixed]
     step = compiled(
         [*outputs, *(power * numbers[name] for name, power in powers.items())],
         [symbol.args[0] for symbol in inputs],

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -91,7 +91,7 @@ class Surface:
     def grad(self, points: Any) -> np.ndarray:
         """The gradient at points (..., 2) → (..., 2)."""
         x, y = self._coordinates(points)
-        return np.stack(np.broadcast_arrays(*self.partials(x, y), x)[:2], axis=-1)
+        return np.stack(np.broadcast_arrays(*self.partials(x, y, *self.constants), x)[:2], axis=-1)
 
     def hessian(self, points: Any) -> np.ndarray:
         """The matrix of second derivatives at points (..., 2) → (..., 2, 2)."""
@@ -104,20 +104,15 @@ class Surface:
         turn = np.array([[cos, -sin], [sin, cos]])
         return turn @ own @ turn.T
 
-    @cached_property
-    def partials(self) -> Callable[[Any, Any], tuple[Any, Any]]:
-        """(x, y) → (fx, fy) coordinate by coordinate, on floats or on arrays of one shape: what `simulate` runs on."""
-        gradient, parameters = self.formula.gradient, self.parameters
-        if not self.angle:
-            return lambda x, y: gradient(x, y, *parameters)
-        (cos, sin), (cx, cy) = self._turn, self.centre
+    @property
+    def partials(self) -> Callable[..., tuple[Any, Any]]:
+        """(x, y, *constants) → (fx, fy), on floats or on arrays of one shape: what `simulate` runs on."""
+        return _turned(self.formula.gradient) if self.angle else self.formula.gradient
 
-        def turned(x: Any, y: Any) -> tuple[Any, Any]:
-            dx, dy = x - cx, y - cy
-            fu, fv = gradient(cos * dx + sin * dy + cx, cos * dy - sin * dx + cy, *parameters)
-            return cos * fu - sin * fv, sin * fu + cos * fv
-
-        return turned
+    @property
+    def constants(self) -> tuple[float, ...]:
+        """What the partial derivatives depend on besides x and y."""
+        return (*self._turn, *self.centre, *self.parameters) if self.angle else self.parameters
 
     def turned(self, points: Points) -> Points:
         """Points of the unrotated surface, carried along by the rotation."""
@@ -159,6 +154,18 @@ class Surface:
         if points.shape[-1:] != (2,):
             raise ValueError(f"points has shape {points.shape}: allowed is (..., 2), the last axis being x, y")
         return points[..., 0].copy(), points[..., 1].copy()  # contiguous, so that numpy takes one code path for all
+
+
+@cache
+def _turned(gradient: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
+    """The partial derivatives of a rotated surface, from those of the unrotated one."""
+
+    def turned(x: Any, y: Any, cos: Any, sin: Any, cx: Any, cy: Any, *parameters: Any) -> tuple[Any, Any]:
+        dx, dy = x - cx, y - cy
+        fu, fv = gradient(cos * dx + sin * dy + cx, cos * dy - sin * dx + cy, *parameters)
+        return cos * fu - sin * fv, sin * fu + cos * fv
+
+    return turned
 
 
 def surface(

@@ -39,8 +39,12 @@ class Line:
     def grad(self, points: np.ndarray) -> np.ndarray:
         return np.full(points.shape, self.slope)
 
-    def partials(self, x: Any) -> Sequence[Any]:
+    @property
+    def constants(self) -> tuple[float, ...]:
         return (self.slope,)
+
+    def partials(self, x: Any, slope: Any) -> Sequence[Any]:
+        return (slope,)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Fourth:
     """x⁴ in one parameter."""
 
     start: tuple[float] = (1.0,)
+    constants = ()
 
     def value(self, points: np.ndarray) -> np.ndarray:
         return points[..., 0] ** 4
