@@ -5,6 +5,7 @@ from core.rule import Preset, Rule, Twin, rule
 from core.schedule import SCHEDULES, Schedule
 from core.simulate import DIVERGENCE_BOUND, DRIVER, simulate
 from core.surface import Surface, surface
+from core.sweep import Sweep, sweep
 from core.trajectory import Objective, Trajectory
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "Rule",
     "Schedule",
     "Surface",
+    "Sweep",
     "Trajectory",
     "Twin",
     "rule",
     "simulate",
     "surface",
+    "sweep",
 ]

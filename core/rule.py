@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -53,12 +54,19 @@ class Rule:
         """Family, year, then how much the rule remembers."""
         return FAMILIES.index(self.family), self.year, len(self.slots), self.key
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _found, (self.update.__module__, self.key)  # the function itself cannot go to another process, its name can
+
     def check(self, hypers: Mapping[str, Any] | None) -> dict[str, Any]:
         """All hyperparameters, given or default, as floats or (runs,) arrays; ValueError for an unknown or bad one."""
         given = dict(hypers or {})
         if unknown := [name for name in given if name not in self.hypers]:
             raise ValueError(f"{self.key} has no hyperparameter {unknown[0]!r}: it has {', '.join(self.hypers)}")
         return {name: hyper.check(given.get(name, hyper.default)) for name, hyper in self.hypers.items()}
+
+
+def _found(module: str, key: str) -> Rule:
+    return getattr(import_module(module), key)
 
 
 @dataclass(frozen=True)

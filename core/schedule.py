@@ -23,6 +23,9 @@ class Schedule:
     hypers: Mapping[str, Hyper] = field(repr=False, hash=False, compare=False)
     parameters: tuple[Any, ...] = ()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _found, (self.key, self.parameters)
+
     def with_(self, **parameters: Any) -> "Schedule":
         """The same schedule with other parameters, each a float or (runs,); ValueError for an unknown or bad one."""
         if unknown := [name for name in parameters if name not in self.hypers]:
@@ -38,6 +41,10 @@ class Schedule:
 
 
 SCHEDULES: dict[str, Schedule] = {}
+
+
+def _found(key: str, parameters: tuple[Any, ...]) -> Schedule:
+    return replace(SCHEDULES[key], parameters=parameters)
 
 
 def _schedule(title: str, source: str) -> Callable[[Callable[..., Any]], Schedule]:

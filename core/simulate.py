@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Protocol, runtime_checkable
 
@@ -26,16 +27,50 @@ BLOCK = 8192
 
 @runtime_checkable
 class Analytic(Protocol):
-    """An objective that gives its partial derivatives coordinate by coordinate, on floats as well as on arrays.
+    """An objective that gives value and partial derivatives coordinate by coordinate, on floats as well as on arrays.
 
-    `partials` takes the coordinates, then the `constants`, and is the same function whatever the constants are.
+    Both take the coordinates, then the `constants`, and are the same functions whatever the constants are.
     """
+
+    @property
+    def height(self) -> Callable[..., Any]: ...
 
     @property
     def partials(self) -> Callable[..., Sequence[Any]]: ...
 
     @property
-    def constants(self) -> tuple[float, ...]: ...
+    def constants(self) -> tuple[Any, ...]: ...
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is to be run, checked: so many runs of one rule on one objective.
+
+    x0       (runs, parameters), where they start
+    rate     lr: a float or (runs,)
+    factors  (steps, 1) or (steps, runs), the schedule
+    numbers  the rule's hyperparameters but lr, and those settings of the loop that are in `effects`, the ones that are on
+    draws    (steps, parameters) standard normals, the noise; no rows where there is none
+    """
+
+    rule: Rule
+    objective: Any
+    x0: np.ndarray
+    rate: Any
+    factors: np.ndarray
+    numbers: Mapping[str, Any]
+    effects: frozenset[str]
+    draws: np.ndarray
+
+    @property
+    def steps(self) -> int:
+        return len(self.factors)
+
+    @property
+    def alone(self) -> bool:
+        """One run, with floats for all its numbers."""
+        numbers = (self.rate, *self.numbers.values())
+        return len(self.x0) == 1 and self.factors.shape[1] == 1 and all(isinstance(number, float) for number in numbers)
 
 
 Setting = float | Sequence[float] | np.ndarray | None
@@ -90,33 +125,17 @@ def simulate(
 
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
     """
-    given = {"noise": noise, "clip_norm": clip_norm, "clip_value": clip_value, "weight_decay": weight_decay, "l2": l2}
-    settings = {name: DRIVER[name].check(DRIVER[name].off if value is None else value) for name, value in given.items()}
-    steps, seed = int(_single("steps", steps)), int(_single("seed", seed))
-    rates = rule.check(hypers)
-    factors = _scheduled(schedule).factors(steps)
-    x0 = _starts(objective, start, {**rates, **settings, "schedule": factors[0]})
-    runs, parameters = x0.shape
-    lr = rates.pop("lr") * factors
-    effects = frozenset(name for name, value in settings.items() if np.any(np.asarray(value) != DRIVER[name].off))
-    # A norm bound of infinity within a batch is the largest number: inf/inf would not be 1.
-    numbers = rates | {name: np.minimum(settings[name], np.finfo(float).max) for name in sorted(effects)}
-    numbers = {name: float(value) if np.ndim(value) == 0 else value for name, value in numbers.items()}
-    draws = np.random.default_rng(seed).standard_normal((steps if "noise" in effects else 0, parameters))
-    march = partial(_march, progress=_onwards(progress or (lambda share: None)), should_stop=should_stop or (lambda: False))
+    settings = {"noise": noise, "clip_norm": clip_norm, "clip_value": clip_value, "weight_decay": weight_decay, "l2": l2}
+    course = prepared(rule, objective, start=start, hypers=hypers, steps=steps, schedule=schedule, seed=seed, **settings)
+    steps, runs = course.steps, len(course.x0)
+    loop = partial(march, progress=_onwards(progress or (lambda share: None)), should_stop=should_stop or (lambda: False))
 
     with np.errstate(all="ignore"):
-        # Where floats raise (x/0), arrays hold inf or nan: such a run is done again with no floats in it.
-        record = None
-        alone = runs == 1 and lr.shape[1] == 1 and all(isinstance(value, float) for value in numbers.values())
+        record = None  # where floats raise (x/0), arrays hold inf or nan
         with suppress(ArithmeticError):
-            if alone and isinstance(objective, Analytic):
-                record = _on_floats(march, rule, objective, effects, numbers, x0[0].tolist(), lr[:, 0].tolist(), draws.tolist())
-            if record is None:
-                record = _on_arrays(march, rule, objective, effects, numbers, x0, lr, draws)
+            record = _recorded_on_floats(loop, course) if course.alone and isinstance(objective, Analytic) else None
         if record is None:
-            arrays = {name: np.atleast_1d(value) for name, value in numbers.items()}
-            record = _on_arrays(march, rule, objective, effects, arrays, x0, lr, draws)
+            record = _recorded(loop, course)
         rows = record.shape[1]
         value, fine = _valued(objective, record[0])
 
@@ -138,7 +157,7 @@ def simulate(
         value=_read_only(value),
         stopped=_read_only(stopped),
         state=dict(zip(rule.slots, slots, strict=True)),
-        lr=np.broadcast_to(lr, (steps, runs))[:taken],
+        lr=np.broadcast_to(course.rate * course.factors, (steps, runs))[:taken],
         evaluations=_read_only(np.minimum(stopped, taken)),
         objective=objective,
     )
@@ -148,7 +167,7 @@ DRIVER: Mapping[str, Hyper] = declared(simulate)
 """The hyperparameters of the loop itself, told once in `simulate`'s signature."""
 
 
-def _march(
+def march(
     state: Any,
     advance: Callable[[int, Any], Any],
     keep: Callable[[Any], None],
@@ -169,23 +188,15 @@ def _march(
         keep(state)
 
 
-def _on_floats(
-    march: Callable[..., None],
-    rule: Rule,
-    objective: Analytic,
-    effects: frozenset[str],
-    numbers: Mapping[str, float],
-    x0: list[float],
-    lrs: list[float],
-    draws: list[list[float]],
-) -> np.ndarray | None:
+def _recorded_on_floats(loop: Callable[..., None], course: Course) -> np.ndarray | None:
     """One run on plain floats: what is recorded, (1+slots, rows, parameters, 1); None where the rule needs arrays."""
-    parameters = len(x0)
-    recorded = on_floats(rule, effects, parameters, objective.partials, len(objective.constants))
+    rule, objective, x0 = course.rule, course.objective, course.x0[0].tolist()
+    recorded = on_floats(rule, course.effects, len(x0), objective.partials, len(objective.constants))
     if recorded is None:
         return None
     step, powers = recorded
-    constants = (*numbers.values(), *objective.constants)
+    parameters, constants = len(x0), (*course.numbers.values(), *objective.constants)
+    lrs, draws = (course.rate * course.factors[:, 0]).tolist(), course.draws.tolist()
 
     def quiet(n: int, state: tuple[float, ...]) -> tuple[float, ...]:
         return step(*state, lrs[n], n + 1.0, *constants)
@@ -194,37 +205,17 @@ def _on_floats(
         return step(*state, lrs[n], n + 1.0, *draws[n], *constants)
 
     path: list[tuple[float, ...]] = []
-    start = (*x0, *(initial for initial in rule.slots.values() for _ in x0), *(numbers[name] for name in powers))
-    march(start, noisy if draws else quiet, path.append, lambda state: _within(state[:parameters]), len(lrs))
+    start = (*x0, *(initial for initial in rule.slots.values() for _ in x0), *(course.numbers[name] for name in powers))
+    loop(start, noisy if draws else quiet, path.append, lambda state: _within(state[:parameters]), course.steps)
     tracks = 1 + len(rule.slots)
     flat = np.array(path)[:, : tracks * parameters].reshape(len(path), tracks, parameters, 1)
     return np.ascontiguousarray(flat.swapaxes(0, 1))
 
 
-def _on_arrays(
-    march: Callable[..., None],
-    rule: Rule,
-    objective: Objective,
-    effects: frozenset[str],
-    numbers: Mapping[str, Any],
-    x0: np.ndarray,
-    lr: np.ndarray,
-    draws: np.ndarray,
-) -> np.ndarray:
-    """Many runs at a time: what is recorded, (1+slots, rows, parameters, runs).
-
-    Runs are the last axis because numpy crawls over a trailing axis of length 2.
-    """
-    gradient, step = _on_columns(objective), step_of(rule, effects, numbers)
-    powers = {identity(value): (0.0, 1.0) for value in numbers.values()}
-    record = np.empty((1 + len(rule.slots), len(lr) + 1, *x0.T.shape))
-    rows, timed, noisy = 0, "t" in rule.needs, "noise" in effects
-
-    def advance(n: int, state: list[np.ndarray]) -> list[np.ndarray]:
-        x, *slots = state
-        t = Step.after(n, powers) if timed else None
-        (moved,), (kept,) = step([x], [gradient(x)], [slots], lr[n], t, [draws[n, :, None]] if noisy else [])
-        return [moved, *kept]
+def _recorded(loop: Callable[..., None], course: Course) -> np.ndarray:
+    """Many runs at a time: what is recorded, (1+slots, rows, parameters, runs)."""
+    record = np.empty((1 + len(course.rule.slots), course.steps + 1, *course.x0.T.shape))
+    rows = 0
 
     def keep(state: list[np.ndarray]) -> None:
         nonlocal rows
@@ -232,9 +223,45 @@ def _on_arrays(
             track[rows] = now
         rows += 1
 
-    x = np.ascontiguousarray(x0.T)
-    march([x, *(x * 0.0 + initial for initial in rule.slots.values())], advance, keep, lambda state: _within(state[0]), len(lr))
+    def again() -> None:
+        nonlocal rows
+        rows = 0
+
+    on_arrays(loop, course, keep, again)
     return record[:, :rows]
+
+
+def on_arrays(
+    loop: Callable[..., None], course: Course, keep: Callable[[list[np.ndarray]], None], again: Callable[[], None]
+) -> None:
+    """Runs side by side: `keep` is given [x, *slots], each (parameters, runs), at the start and after every step.
+
+    Runs are the last axis because numpy crawls over a trailing axis of length 2. Where a hyperparameter that is a float
+    raises (x/0), all is done `again` with arrays alone, which hold inf or nan there.
+    """
+    gradient, rule, noisy = _on_columns(course.objective), course.rule, "noise" in course.effects
+    x = np.ascontiguousarray(course.x0.T)
+    start = [x, *(x * 0.0 + initial for initial in rule.slots.values())]
+
+    def run(numbers: Mapping[str, Any]) -> None:
+        step = step_of(rule, course.effects, numbers)
+        powers = {identity(value): (0.0, 1.0) for value in numbers.values()}
+        timed = "t" in rule.needs
+
+        def advance(n: int, state: list[np.ndarray]) -> list[np.ndarray]:
+            x, *slots = state
+            t = Step.after(n, powers) if timed else None
+            lr = course.rate * course.factors[n]
+            (moved,), (kept,) = step([x], [gradient(x)], [slots], lr, t, [course.draws[n, :, None]] if noisy else [])
+            return [moved, *kept]
+
+        loop(start, advance, keep, lambda state: _within(state[0]), course.steps)
+
+    try:
+        run(course.numbers)
+    except ArithmeticError:
+        again()
+        run({name: np.atleast_1d(value) for name, value in course.numbers.items()})
 
 
 def _within(x: Any) -> bool:
@@ -282,7 +309,41 @@ def _on_columns(objective: Objective) -> Callable[[np.ndarray], np.ndarray]:
     return gradient
 
 
-def _scheduled(schedule: Schedule | str | None) -> Schedule:
+def prepared(
+    rule: Rule,
+    objective: Any,
+    *,
+    start: Any = None,
+    hypers: Mapping[str, Any] | None = None,
+    steps: int = 500,
+    schedule: Schedule | str | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Course:
+    """The arguments of `simulate` as a course that can be run; ValueError for an unknown or bad one."""
+    checked = {name: DRIVER[name].check(DRIVER[name].off if value is None else value) for name, value in settings.items()}
+    steps, seed = int(_single("steps", steps)), int(_single("seed", seed))
+    rates = rule.check(hypers)
+    factors = scheduled(schedule).factors(steps)
+    x0 = _starts(objective, start, {**rates, **checked, "schedule": factors[0]})
+    rate = rates.pop("lr")
+    effects = frozenset(name for name, value in checked.items() if np.any(np.asarray(value) != DRIVER[name].off))
+    # A norm bound of infinity within a batch is the largest number: inf/inf would not be 1.
+    numbers = rates | {name: np.minimum(checked[name], np.finfo(float).max) for name in sorted(effects)}
+    return Course(
+        rule=rule,
+        objective=objective,
+        x0=x0,
+        rate=rate,
+        factors=factors,
+        numbers={name: float(value) if np.ndim(value) == 0 else value for name, value in numbers.items()},
+        effects=effects,
+        draws=np.random.default_rng(seed).standard_normal((steps if "noise" in effects else 0, x0.shape[1])),
+    )
+
+
+def scheduled(schedule: Schedule | str | None) -> Schedule:
+    """A schedule by itself or by its name; ValueError where there is none of that name."""
     if isinstance(schedule, Schedule):
         return schedule
     name = "constant" if schedule is None else schedule
@@ -308,7 +369,7 @@ def _starts(objective: Objective, start: Any, settings: Mapping[str, Any]) -> np
     except (TypeError, ValueError):
         raise ValueError(f"start = {start!r} is not a point: allowed is (parameters,) or (runs, parameters)") from None
     own = getattr(objective, "start", None)
-    parameters = len(own) if own is not None else x0.shape[-1] if x0.ndim else 1
+    parameters = np.shape(own)[-1] if own is not None else x0.shape[-1] if x0.ndim else 1
     if x0.ndim not in (1, 2) or x0.shape[-1] != parameters or not x0.size:
         raise ValueError(f"start has shape {x0.shape}: allowed is ({parameters},) or (runs, {parameters})")
     if not np.isfinite(x0).all():

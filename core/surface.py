@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -43,6 +44,9 @@ class Surface:
     own_saddles: Place = field(repr=False)
     parameters: tuple[float, ...] = ()
     angle: float = 0.0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _found, (self.formula.function.__module__, self.key, self.parameters, self.angle)
 
     def with_(self, **parameters: float) -> "Surface":
         """The same surface with other parameters (a ravine's kappa); ValueError for an unknown or bad one."""
@@ -86,7 +90,7 @@ class Surface:
     def value(self, points: Any) -> np.ndarray:
         """f at points (..., 2) → (...)."""
         x, y = self._coordinates(points)
-        return np.broadcast_to(self.formula.value(*self._unturned(x, y), *self.parameters), x.shape)
+        return np.broadcast_to(self.height(x, y, *self.constants), x.shape)
 
     def grad(self, points: Any) -> np.ndarray:
         """The gradient at points (..., 2) → (..., 2)."""
@@ -105,21 +109,47 @@ class Surface:
         return turn @ own @ turn.T
 
     @property
+    def height(self) -> Callable[..., Any]:
+        """(x, y, *constants) → f, on floats or on arrays of one shape."""
+        return _height_turned(self.formula) if self.angle else self.formula.value
+
+    @property
     def partials(self) -> Callable[..., tuple[Any, Any]]:
         """(x, y, *constants) → (fx, fy), on floats or on arrays of one shape: what `simulate` runs on."""
-        return _turned(self.formula.gradient) if self.angle else self.formula.gradient
+        return _partials_turned(self.formula) if self.angle else self.formula.gradient
 
     @property
     def constants(self) -> tuple[float, ...]:
-        """What the partial derivatives depend on besides x and y."""
+        """What f depends on besides x and y: the rotation, if there is one, and the parameters."""
         return (*self._turn, *self.centre, *self.parameters) if self.angle else self.parameters
+
+    def across(self, *, start: Any = None, **values: Any) -> "Family":
+        """This surface at many parameters and angles at once: each of `values` is (runs,), the angle in degrees.
+
+        `start`, (2,) or (runs, 2), is where runs begin on this surface as it stands; with angles it turns along.
+        """
+        hypers = {**self.hypers, ANGLE.name: ANGLE}
+        if unknown := [name for name in values if name not in hypers]:
+            raise ValueError(f"{self.key} has no parameter {unknown[0]!r}: it has {', '.join(hypers)}")
+        values = {name: np.atleast_1d(hypers[name].check(value)) for name, value in values.items()}
+        angles = values.pop(ANGLE.name, None)
+        now = dict(zip(self.hypers, self.parameters, strict=True)) | values
+        x, y = np.moveaxis(np.asarray(self.start if start is None else start, dtype=np.float64), -1, 0)
+        turn: tuple[Any, Any] | None = self._turn if self.angle else None
+        if angles is not None:
+            cos, sin = np.array([_turn_of(angle) for angle in angles.tolist()]).T
+            x, y = _carried(*self._unturned(x, y), cos, sin, *self.centre)
+            turn = cos, sin
+        return Family(
+            height=_height_turned(self.formula) if turn else self.formula.value,
+            partials=_partials_turned(self.formula) if turn else self.formula.gradient,
+            constants=(*turn, *self.centre, *now.values()) if turn else tuple(now.values()),
+            start=np.stack([x, y], axis=-1),
+        )
 
     def turned(self, points: Points) -> Points:
         """Points of the unrotated surface, carried along by the rotation."""
-        if not self.angle:
-            return points
-        (cos, sin), (cx, cy) = self._turn, self.centre
-        return tuple((cx + cos * (x - cx) - sin * (y - cy), cy + sin * (x - cx) + cos * (y - cy)) for x, y in points)
+        return tuple(_carried(x, y, *self._turn, *self.centre) for x, y in points) if self.angle else points
 
     def unturned(self, points: Points) -> Points:
         """Points of the rotated surface, carried back to the unrotated one."""
@@ -133,17 +163,10 @@ class Surface:
 
     @cached_property
     def _turn(self) -> Point:
-        quarters, rest = divmod(self.angle, 90.0)
-        if not rest:  # quarter turns are exact, which cos(π/2) is not
-            return ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarters) % 4]
-        return math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
+        return _turn_of(self.angle)
 
     def _unturned(self, x: Any, y: Any) -> tuple[Any, Any]:
-        if not self.angle:
-            return x, y
-        (cos, sin), (cx, cy) = self._turn, self.centre
-        dx, dy = x - cx, y - cy
-        return cos * dx + sin * dy + cx, cos * dy - sin * dx + cy
+        return _carried(x, y, *self._turn, *self.centre, back=True) if self.angle else (x, y)
 
     def _place(self, place: Place) -> Points:
         return place(*self.parameters) if callable(place) else place
@@ -156,16 +179,51 @@ class Surface:
         return points[..., 0].copy(), points[..., 1].copy()  # contiguous, so that numpy takes one code path for all
 
 
-@cache
-def _turned(gradient: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
-    """The partial derivatives of a rotated surface, from those of the unrotated one."""
+def _found(module: str, key: str, parameters: tuple[float, ...], angle: float) -> Surface:
+    return replace(getattr(import_module(module), key), parameters=parameters, angle=angle)
 
-    def turned(x: Any, y: Any, cos: Any, sin: Any, cx: Any, cy: Any, *parameters: Any) -> tuple[Any, Any]:
-        dx, dy = x - cx, y - cy
-        fu, fv = gradient(cos * dx + sin * dy + cx, cos * dy - sin * dx + cy, *parameters)
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """A surface at many parameters at once: `constants` are floats or (runs,), `start` is (2,) or (runs, 2)."""
+
+    height: Callable[..., Any]
+    partials: Callable[..., tuple[Any, Any]]
+    constants: tuple[Any, ...]
+    start: np.ndarray
+
+
+def _turn_of(degrees: float) -> Point:
+    """Cosine and sine."""
+    quarters, rest = divmod(degrees, 90.0)
+    if not rest:  # quarter turns are exact, which cos(π/2) is not
+        return ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarters) % 4]
+    return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+
+
+def _carried(x: Any, y: Any, cos: Any, sin: Any, cx: Any, cy: Any, *, back: bool = False) -> tuple[Any, Any]:
+    """A point turned about the centre (cx, cy), or turned back."""
+    dx, dy = x - cx, y - cy
+    if back:
+        return cos * dx + sin * dy + cx, cos * dy - sin * dx + cy
+    return cos * dx - sin * dy + cx, sin * dx + cos * dy + cy
+
+
+@cache
+def _height_turned(formula: Formula) -> Callable[..., Any]:
+    def height(x: Any, y: Any, cos: Any, sin: Any, cx: Any, cy: Any, *parameters: Any) -> Any:
+        return formula.value(*_carried(x, y, cos, sin, cx, cy, back=True), *parameters)
+
+    return height
+
+
+@cache
+def _partials_turned(formula: Formula) -> Callable[..., tuple[Any, Any]]:
+    def partials(x: Any, y: Any, cos: Any, sin: Any, cx: Any, cy: Any, *parameters: Any) -> tuple[Any, Any]:
+        fu, fv = formula.gradient(*_carried(x, y, cos, sin, cx, cy, back=True), *parameters)
         return cos * fu - sin * fv, sin * fu + cos * fv
 
-    return turned
+    return partials
 
 
 def surface(

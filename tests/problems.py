@@ -43,6 +43,9 @@ class Line:
     def constants(self) -> tuple[float, ...]:
         return (self.slope,)
 
+    def height(self, x: Any, slope: Any) -> Any:
+        return slope * x
+
     def partials(self, x: Any, slope: Any) -> Sequence[Any]:
         return (slope,)
 
@@ -59,6 +62,9 @@ class Fourth:
 
     def grad(self, points: np.ndarray) -> np.ndarray:
         return 4 * points * points * points
+
+    def height(self, x: Any) -> Any:
+        return x * x * x * x
 
     def partials(self, x: Any) -> Sequence[Any]:
         return (4 * x * x * x,)

@@ -1,0 +1,302 @@
+"""What hyperparameters do: a rule run over a grid of them, reduced on the way. No trajectory is kept."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from functools import cache, partial
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+
+from core.rule import Rule
+from core.simulate import DIVERGENCE_BOUND, DRIVER, Analytic, Course, march, on_arrays, prepared, scheduled
+from core.surface import ANGLE, Surface
+
+RUNS = 16384
+"""Runs that go side by side: few enough that they and their state stay in the processor's cache."""
+
+STARTS = ("x", "y")
+"""The axes that move the start."""
+
+SINGLE = ("steps", "seed")
+"""Settings of the loop that are one number for all runs."""
+
+PATIENCE = 0.02
+"""Seconds between looks at whether a shared sweep was cancelled."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The outcome of a grid of runs; every array has the axes' lengths as its shape, `x` two numbers more.
+
+    axes     {name: values}, in the order of the grid
+    final    value after the last step; inf for a run that diverged
+    best     lowest value before the run stopped, the start included
+    stopped  int, the first step whose x or value is not finite or beyond the divergence bound; steps+1 where none
+    x        (…, parameters), the last position, or that at which the run stopped
+
+    A sweep that was cancelled has NaN in final, best and x, and 0 in stopped, where it did not get to.
+    """
+
+    axes: Mapping[str, np.ndarray]
+    steps: int
+    final: np.ndarray
+    best: np.ndarray
+    stopped: np.ndarray
+    x: np.ndarray = field(repr=False)
+    _counted: Callable[[float], np.ndarray] = field(repr=False)
+
+    @property
+    def complete(self) -> bool:
+        return bool((self.stopped > 0).all())
+
+    def steps_to(self, threshold: float) -> np.ndarray:
+        """The first step at which the value is at most the threshold; steps+1 where it never is.
+
+        Free for the threshold that `sweep` was given; for another one the grid is run again.
+        """
+        return self._counted(threshold)
+
+    def reached(self, points: Sequence[Sequence[float]], within: float = math.inf) -> np.ndarray:
+        """Which of the points (parameters,) the run ended nearest to; −1 where it diverged or is not `within` that distance."""
+        with np.errstate(all="ignore"):
+            far = np.sqrt(((self.x[..., None, :] - np.asarray(points, dtype=np.float64)) ** 2).sum(axis=-1))
+        near = (self.stopped > self.steps) & (far.min(axis=-1) <= within)
+        return np.where(near, far.argmin(axis=-1), -1)
+
+
+def sweep(
+    rule: Rule,
+    objective: Any,
+    *,
+    axes: Mapping[str, Any],
+    start: Any = None,
+    hypers: Mapping[str, Any] | None = None,
+    threshold: float | None = None,
+    processes: int = 1,
+    progress: Callable[[float], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    **settings: Any,
+) -> Sweep:
+    """Run a rule at every combination of the axes' values.
+
+    An axis is a hyperparameter of the rule, a setting of the loop (noise, clip_norm, clip_value, weight_decay, l2), a
+    parameter of the surface, "angle" (degrees; the start turns along), or "x" or "y" of the start. `start` is one point;
+    `hypers` and the further `settings` are those of `simulate`, one number each. Every cell equals the run that `simulate`
+    makes alone. Cells whose steps to a `threshold` will be asked for are counted on the way.
+
+    With more than one of `processes` the work is shared among as many workers; the numbers are the same, bit for bit. The
+    workers import the main module, which must therefore be guarded by `if __name__ == "__main__"`. `progress` is told the share
+    done; when `should_stop` says True the sweep so far is returned.
+
+    Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
+    """
+    grid = {name: _axis(name, values) for name, values in axes.items()}
+    if not grid or not all(len(values) for values in grid.values()):
+        raise ValueError("axes is empty: allowed is one name or more, each with its values")
+    shape = tuple(len(values) for values in grid.values())
+    job = partial(_course, rule, objective, start=start, hypers=dict(hypers or {}), settings=settings)
+    course = job({name: np.array([values.min(), values.max()]) for name, values in grid.items()})  # bad ones are told now
+    flat = dict(zip(grid, (a.ravel() for a in np.meshgrid(*grid.values(), indexing="ij")), strict=True))
+    chunks = [slice(at, at + RUNS) for at in range(0, math.prod(shape), RUNS)]
+    pieces = [{name: values[chunk] for name, values in flat.items()} for chunk in chunks]
+    work = partial(_shared, processes=processes) if processes > 1 and len(pieces) > 1 else _in_turn
+
+    def outcome(level: float | None, progress: Callable[[float], None], should_stop: Callable[[], bool]) -> Outcome:
+        whole = Outcome.unknown(math.prod(shape), course.x0.shape[1])
+        for chunk, part in zip(chunks, work(job, pieces, level, progress=progress, should_stop=should_stop), strict=False):
+            whole.final[chunk], whole.best[chunk], whole.stopped[chunk] = part.final, part.best, part.stopped
+            whole.count[chunk], whole.x[chunk] = part.count, part.x
+        return whole.shaped(shape)
+
+    found = outcome(threshold, progress or _untold, should_stop or _never)
+    counts = {threshold: found.count}
+
+    def counted(level: float) -> np.ndarray:
+        if level not in counts:
+            counts[level] = outcome(level, _untold, _never).count
+        return counts[level]
+
+    return Sweep(grid, course.steps, found.final, found.best, found.stopped, found.x, counted)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is kept of some runs: arrays (runs,), and the last position (runs, parameters). `count`: steps to the threshold."""
+
+    final: np.ndarray
+    best: np.ndarray
+    stopped: np.ndarray
+    count: np.ndarray
+    x: np.ndarray
+
+    @staticmethod
+    def unknown(runs: int, parameters: int) -> "Outcome":
+        nothing = np.zeros(runs, dtype=int)
+        return Outcome(
+            np.full(runs, np.nan), np.full(runs, np.nan), nothing, nothing.copy(), np.full((runs, parameters), np.nan)
+        )
+
+    def shaped(self, shape: tuple[int, ...]) -> "Outcome":
+        """The same as arrays of the grid's shape, read-only."""
+        arrays = [a.reshape(*shape, *a.shape[1:]) for a in (self.final, self.best, self.stopped, self.count, self.x)]
+        for array in arrays:
+            array.setflags(write=False)
+        return Outcome(*arrays)
+
+
+def reduced(
+    course: Course, level: float | None, *, progress: Callable[[float], None], should_stop: Callable[[], bool]
+) -> Outcome | None:
+    """A course run to its end; None when it was cancelled."""
+    height, runs, rows = _height(course.objective), len(course.x0), 0
+    alive, stopped = np.ones(runs, dtype=bool), np.full(runs, course.steps + 1)
+    value, best = np.empty(runs), np.full(runs, np.inf)
+    x = where = course.x0.T.copy()
+    count = np.zeros(runs, dtype=int)
+    size = np.empty((len(x) + 1, runs))
+
+    def keep(state: list[np.ndarray]) -> None:
+        nonlocal rows, value, x
+        x = state[0]
+        value = height(x)
+        np.abs(x, out=size[:-1])
+        np.abs(value, out=size[-1])
+        if not size.max() <= DIVERGENCE_BOUND:  # as long as no run diverges, one look at the largest is enough
+            fine = (size <= DIVERGENCE_BOUND).all(axis=0)
+            dying = alive & ~fine
+            stopped[dying], where[:, dying] = rows, x[:, dying]
+            np.logical_and(alive, fine, out=alive)
+            value = np.where(alive, value, np.inf)
+        np.minimum(best, value, out=best)
+        if level is not None:
+            np.add(count, best > level, out=count)
+        rows += 1
+
+    def again() -> None:
+        nonlocal rows
+        rows = 0
+        alive[:], stopped[:], best[:], count[:] = True, course.steps + 1, np.inf, 0
+
+    with np.errstate(all="ignore"):
+        on_arrays(partial(march, progress=progress, should_stop=should_stop), course, keep, again)
+    if rows <= course.steps and alive.any():
+        return None
+    final = np.where(alive, value, np.inf)
+    count[count == rows] = course.steps + 1  # a chunk whose runs have all diverged ends early
+    return Outcome(final, best, stopped, count, np.where(alive, x, where).T)
+
+
+def _untold(share: float) -> None:
+    """Progress that nobody asked for."""
+
+
+def _never() -> bool:
+    return False
+
+
+Job = Callable[[Mapping[str, np.ndarray]], Course]
+Pieces = Sequence[Mapping[str, np.ndarray]]
+
+
+def _in_turn(
+    job: Job, pieces: Pieces, level: float | None, *, progress: Callable[[float], None], should_stop: Callable[[], bool]
+) -> Iterator[Outcome]:
+    for i, piece in enumerate(pieces):
+
+        def tell(share: float, done: int = i) -> None:
+            progress((done + share) / len(pieces))
+
+        part = reduced(job(piece), level, progress=tell, should_stop=should_stop)
+        if part is None:
+            return
+        progress((i + 1) / len(pieces))
+        yield part
+
+
+def _shared(
+    job: Job,
+    pieces: Pieces,
+    level: float | None,
+    *,
+    progress: Callable[[float], None],
+    should_stop: Callable[[], bool],
+    processes: int,
+) -> Iterator[Outcome]:
+    """The pieces in order, each worked on by one of the workers."""
+    futures = [workers(processes).submit(_alone, job, piece, level) for piece in pieces]
+    try:
+        for i, future in enumerate(futures):
+            while not wait([future], timeout=PATIENCE).done:
+                if should_stop():
+                    return
+            progress((i + 1) / len(pieces))
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _alone(job: Job, piece: Mapping[str, np.ndarray], level: float | None) -> Outcome:
+    part = reduced(job(piece), level, progress=_untold, should_stop=_never)
+    assert part is not None  # nobody cancels it
+    return part
+
+
+@cache
+def workers(processes: int) -> Executor:
+    """Worker processes, kept for the next sweep. The first call starts them, which takes a second."""
+    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+
+
+def _course(
+    rule: Rule,
+    objective: Any,
+    values: Mapping[str, np.ndarray],
+    *,
+    start: Any,
+    hypers: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> Course:
+    """The runs at these values, each of them (runs,)."""
+    left = dict(values)
+
+    def take(names: Iterable[str]) -> dict[str, np.ndarray]:
+        return {name: left.pop(name) for name in names if name in left}
+
+    surface = objective if isinstance(objective, Surface) else None
+    schedule = scheduled(settings.get("schedule"))
+    own, loop = take(rule.hypers), take(name for name in DRIVER if name not in SINGLE)
+    shape, decline = take([*surface.hypers, ANGLE.name] if surface else ()), take(schedule.hypers)
+    if moved := take(STARTS):
+        begin = np.asarray(objective.start if start is None else start, dtype=np.float64)
+        runs = len(next(iter(moved.values())))
+        start = np.stack([moved.get(name, np.full(runs, begin[i])) for i, name in enumerate(STARTS)], axis=-1)
+    if left:
+        known = [*rule.hypers, *(n for n in DRIVER if n not in SINGLE), *schedule.hypers, *STARTS]
+        known += [*surface.hypers, ANGLE.name] if surface else []
+        raise ValueError(f"axis {next(iter(left))!r} is unknown: allowed is one of {', '.join(known)}")
+    if surface and shape:
+        objective = surface.across(start=start, **shape)
+        start = objective.start
+    settings = {**settings, **loop, "schedule": schedule.with_(**decline)}
+    return prepared(rule, objective, start=start, hypers={**hypers, **own}, **settings)
+
+
+def _height(objective: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """The value on an array (parameters, runs)."""
+    if isinstance(objective, Analytic):
+        return lambda x: np.broadcast_to(objective.height(*x, *objective.constants), x[0].shape)
+    return lambda x: objective.value(x.T)
+
+
+def _axis(name: str, values: Any) -> np.ndarray:
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"axis {name} = {values!r} is not a list of numbers") from None
+    if numbers.ndim != 1:
+        raise ValueError(f"axis {name} has shape {numbers.shape}: allowed is (values,)")
+    return numbers

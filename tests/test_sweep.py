@@ -1,0 +1,166 @@
+"""A sweep: every cell is the run that `simulate` makes alone, whatever the axes, the chunks and the workers."""
+
+import importlib
+import math
+import re
+
+import numpy as np
+import pytest
+
+from core import SCHEDULES, simulate, sweep
+from optimizers import RULES
+from surfaces import SURFACES
+from tests.problems import Quadratic
+
+MODULE = importlib.import_module("core.sweep")  # core.sweep itself is the function
+RAVINE = SURFACES["ravine"]
+RATES = np.geomspace(1e-3, 10.0, 5)
+
+
+def alone(rule, surface, **arguments):
+    return simulate(RULES[rule], surface, steps=60, **arguments)
+
+
+def same(cell, run, level):
+    final, best, stopped, count, x = cell
+    assert (final, best, stopped, count) == (run.final[0], run.best[0], run.stopped[0], run.steps_to(level)[0])
+    np.testing.assert_array_equal(x, run.x[-1, 0])
+
+
+def cells(found, level):
+    count = found.steps_to(level)
+    for at in np.ndindex(found.final.shape):
+        yield at, (found.final[at], found.best[at], found.stopped[at], count[at], found.x[at])
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("surface", ["rosenbrock", "himmelblau", "saddle", "cliff"])
+def test_a_cell_is_the_run_alone(rule, surface):
+    level = 1.0
+    found = sweep(RULES[rule], SURFACES[surface], axes={"lr": RATES}, steps=60, threshold=level)
+    assert found.final.shape == found.best.shape == found.stopped.shape == (5,)
+    for (i,), cell in cells(found, level):
+        same(cell, alone(rule, SURFACES[surface], hypers={"lr": RATES[i]}), level)
+
+
+def test_two_axes_make_a_grid():
+    mus = np.array([0.0, 0.5, 0.9, 0.99])
+    found = sweep(RULES["momentum"], RAVINE, axes={"lr": RATES, "mu": mus}, start=(-1.0, 0.5), steps=60)
+    assert found.final.shape == (5, 4)
+    assert list(found.axes) == ["lr", "mu"]
+    for (i, j), cell in cells(found, 1e-3):
+        same(cell, alone("momentum", RAVINE, start=(-1.0, 0.5), hypers={"lr": RATES[i], "mu": mus[j]}), 1e-3)
+
+
+def test_the_surface_may_be_an_axis():
+    kappas, angles = np.array([2.0, 100.0]), np.array([-90.0, 20.0, 45.0])
+    found = sweep(RULES["adam"], RAVINE, axes={"kappa": kappas, "angle": angles}, hypers={"lr": 0.1}, steps=60)
+    for (i, j), cell in cells(found, 0.1):
+        surface = RAVINE.with_(kappa=float(kappas[i])).rotated(float(angles[j]))
+        same(cell, alone("adam", surface, hypers={"lr": 0.1}), 0.1)
+
+
+def test_a_start_turns_along_with_the_angle():
+    start = (1.0, -0.5)
+    found = sweep(RULES["sgd"], RAVINE, axes={"angle": [30.0, 170.0]}, start=start, hypers={"lr": 0.01}, steps=60)
+    for (i,), cell in cells(found, 0.1):
+        surface = RAVINE.rotated(float(found.axes["angle"][i]))
+        same(cell, alone("sgd", surface, start=surface.turned((start,))[0], hypers={"lr": 0.01}), 0.1)
+
+
+def test_the_start_may_be_an_axis():
+    xs, ys = np.array([-4.0, 0.1, 3.0]), np.array([-3.0, 2.0])
+    surface = SURFACES["himmelblau"]
+    found = sweep(RULES["sgd"], surface, axes={"x": xs, "y": ys}, hypers={"lr": 0.01}, steps=60)
+    for (i, j), cell in cells(found, 0.1):
+        same(cell, alone("sgd", surface, start=(xs[i], ys[j]), hypers={"lr": 0.01}), 0.1)
+    reached = found.reached(surface.minima, within=0.5)
+    assert reached.min() >= 0
+    ends = np.array(surface.minima)[reached]
+    assert np.abs(found.x - ends).max() < 0.5
+
+
+def test_the_loop_and_the_schedule_may_be_axes():
+    decays, lasts = np.array([0.0, 0.1]), np.array([1e-3, 0.5])
+    common = {"noise": 0.3, "seed": 4}
+    axes = {"weight_decay": decays, "last": lasts}
+    found = sweep(RULES["adam"], RAVINE, axes=axes, hypers={"lr": 0.1}, steps=60, schedule="exponential", **common)
+    for (i, j), cell in cells(found, 0.1):
+        schedule = SCHEDULES["exponential"].with_(last=lasts[j])
+        same(cell, alone("adam", RAVINE, hypers={"lr": 0.1}, weight_decay=decays[i], schedule=schedule, **common), 0.1)
+
+
+def test_chunks_change_nothing(monkeypatch):
+    axes = {"lr": RATES, "mu": np.linspace(0, 0.99, 7)}
+    whole = sweep(RULES["nesterov"], SURFACES["rosenbrock"], axes=axes, steps=60)
+    monkeypatch.setattr(MODULE, "RUNS", 4)
+    told: list[float] = []
+    parts = sweep(RULES["nesterov"], SURFACES["rosenbrock"], axes=axes, steps=60, progress=told.append)
+    for name in ("final", "best", "stopped", "x"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
+    np.testing.assert_array_equal(whole.steps_to(0.1), parts.steps_to(0.1))
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0.0, 1.0)
+
+
+def test_workers_change_nothing(monkeypatch):
+    monkeypatch.setattr(MODULE, "RUNS", 8)
+    axes = {"kappa": np.array([1.0, 50.0, 500.0]), "lr": np.geomspace(1e-3, 1, 9)}
+    arguments = {"axes": axes, "steps": 60, "threshold": 0.01, "schedule": "cosine"}
+    solo = sweep(RULES["adam"], RAVINE.rotated(10), **arguments)
+    shared = sweep(RULES["adam"], RAVINE.rotated(10), processes=2, **arguments)
+    for name in ("final", "best", "stopped", "x"):
+        np.testing.assert_array_equal(getattr(solo, name), getattr(shared, name))
+    np.testing.assert_array_equal(solo.steps_to(0.01), shared.steps_to(0.01))
+    assert shared.complete
+    MODULE.workers(2).shutdown()
+    MODULE.workers.cache_clear()
+
+
+def test_a_cancelled_sweep_keeps_what_it_has(monkeypatch):
+    monkeypatch.setattr(MODULE, "RUNS", 2)
+    shares: list[float] = []
+    found = sweep(
+        RULES["sgd"], RAVINE, axes={"lr": RATES}, steps=60, progress=shares.append, should_stop=lambda: shares[-1] > 0.5
+    )
+    assert not found.complete
+    np.testing.assert_array_equal(found.stopped > 0, [True, True, False, False, False])
+    whole = sweep(RULES["sgd"], RAVINE, axes={"lr": RATES}, steps=60)
+    np.testing.assert_array_equal(found.final[:2], whole.final[:2])
+    assert np.isnan(found.final[2:]).all()
+
+
+def test_an_objective_needs_no_formula():
+    problem = Quadratic((1.0, 10.0, 100.0))
+    found = sweep(RULES["momentum"], problem, axes={"lr": RATES}, steps=60)
+    for (i,), cell in cells(found, 1.0):
+        same(cell, alone("momentum", problem, hypers={"lr": RATES[i]}), 1.0)
+
+
+def test_steps_to_a_threshold_never_reached_is_one_past_the_end():
+    found = sweep(RULES["sgd"], RAVINE, axes={"lr": [1e-6, 1.0]}, steps=300)
+    assert found.stopped.tolist() == [301, found.stopped[1]]
+    assert found.stopped[1] < 300
+    assert found.steps_to(1e-9).tolist() == [301, 301]
+    assert found.steps_to(1e9).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [
+        ({}, "axes is empty"),
+        ({"lr": []}, "axes is empty"),
+        ({"lr": [0.1, -1.0]}, "lr = -1"),
+        ({"lr": [0.1, math.nan]}, "lr = nan"),
+        ({"mu": [0.5]}, "axis 'mu' is unknown"),
+        ({"seed": [1, 2]}, "axis 'seed' is unknown"),
+        ({"kappa": [0.0, 5.0]}, "kappa = 0"),
+        ({"angle": [0.0, 500.0]}, "angle = 500"),
+        ({"lr": [[0.1]]}, "shape (1, 1)"),
+        ({"lr": ["a"]}, "not a list of numbers"),
+        ({"x": [math.inf, 1.0]}, "start"),
+    ],
+)
+def test_a_bad_axis_is_named(axes, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        sweep(RULES["sgd"], RAVINE, axes=axes)
