@@ -171,9 +171,9 @@ def march(
     state: Any,
     advance: Callable[[int, Any], Any],
     keep: Callable[[Any], None],
-    alive: Callable[[Any], bool],
     steps: int,
     *,
+    alive: Callable[[Any], bool],
     progress: Callable[[float], None],
     should_stop: Callable[[], bool],
 ) -> None:
@@ -206,7 +206,7 @@ def _recorded_on_floats(loop: Callable[..., None], course: Course) -> np.ndarray
 
     path: list[tuple[float, ...]] = []
     start = (*x0, *(initial for initial in rule.slots.values() for _ in x0), *(course.numbers[name] for name in powers))
-    loop(start, noisy if draws else quiet, path.append, lambda state: _within(state[:parameters]), course.steps)
+    loop(start, noisy if draws else quiet, path.append, course.steps, alive=lambda state: _within(state[:parameters]))
     tracks = 1 + len(rule.slots)
     flat = np.array(path)[:, : tracks * parameters].reshape(len(path), tracks, parameters, 1)
     return np.ascontiguousarray(flat.swapaxes(0, 1))
@@ -227,7 +227,7 @@ def _recorded(loop: Callable[..., None], course: Course) -> np.ndarray:
         nonlocal rows
         rows = 0
 
-    on_arrays(loop, course, keep, again)
+    on_arrays(partial(loop, alive=lambda state: _within(state[0])), course, keep, again)
     return record[:, :rows]
 
 
@@ -255,7 +255,7 @@ def on_arrays(
             (moved,), (kept,) = step([x], [gradient(x)], [slots], lr, t, [course.draws[n, :, None]] if noisy else [])
             return [moved, *kept]
 
-        loop(start, advance, keep, lambda state: _within(state[0]), course.steps)
+        loop(start, advance, keep, course.steps)
 
     try:
         run(course.numbers)

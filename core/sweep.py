@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from multiprocessing import get_context
 from typing import Any
@@ -14,7 +14,7 @@ from core.rule import Rule
 from core.simulate import DIVERGENCE_BOUND, DRIVER, Analytic, Course, march, on_arrays, prepared, scheduled
 from core.surface import ANGLE, Surface
 
-RUNS = 16384
+RUNS = 8192
 """Runs that go side by side: few enough that they and their state stay in the processor's cache."""
 
 STARTS = ("x", "y")
@@ -151,25 +151,29 @@ def reduced(
     course: Course, level: float | None, *, progress: Callable[[float], None], should_stop: Callable[[], bool]
 ) -> Outcome | None:
     """A course run to its end; None when it was cancelled."""
+    _keep_memory()
     height, runs, rows = _height(course.objective), len(course.x0), 0
+    rates = np.broadcast_to(course.rate, runs)
+    course = replace(course, rate=rates.copy())
+    begin = [course.x0.T, *(np.full_like(course.x0.T, value) for value in course.rule.slots.values())]
     alive, stopped = np.ones(runs, dtype=bool), np.full(runs, course.steps + 1)
     value, best = np.empty(runs), np.full(runs, np.inf)
-    x = where = course.x0.T.copy()
+    x = last = course.x0.T.copy()
     count = np.zeros(runs, dtype=int)
-    size = np.empty((len(x) + 1, runs))
 
     def keep(state: list[np.ndarray]) -> None:
         nonlocal rows, value, x
         x = state[0]
         value = height(x)
-        np.abs(x, out=size[:-1])
-        np.abs(value, out=size[-1])
-        if not size.max() <= DIVERGENCE_BOUND:  # as long as no run diverges, one look at the largest is enough
-            fine = (size <= DIVERGENCE_BOUND).all(axis=0)
-            dying = alive & ~fine
-            stopped[dying], where[:, dying] = rows, x[:, dying]
-            np.logical_and(alive, fine, out=alive)
-            value = np.where(alive, value, np.inf)
+        if not all(_surely_within(part) for part in (*x, value)):
+            fine = (np.abs(x) <= DIVERGENCE_BOUND).all(axis=0) & (np.abs(value) <= DIVERGENCE_BOUND)
+            dying = np.flatnonzero(alive & ~fine)
+            stopped[dying], last[:, dying], alive[dying] = rows, x[:, dying], False
+            value = np.where(fine, value, np.inf)
+            # A dead run rests at its start, where its numbers are tame; its best is already at most the loss there.
+            course.rate[dying] = 0.0
+            for part, first in zip(state, begin, strict=True):
+                part[:, dying] = first[:, dying]
         np.minimum(best, value, out=best)
         if level is not None:
             np.add(count, best > level, out=count)
@@ -178,15 +182,29 @@ def reduced(
     def again() -> None:
         nonlocal rows
         rows = 0
-        alive[:], stopped[:], best[:], count[:] = True, course.steps + 1, np.inf, 0
+        alive[:], stopped[:], best[:], count[:], course.rate[:] = True, course.steps + 1, np.inf, 0, rates
 
     with np.errstate(all="ignore"):
-        on_arrays(partial(march, progress=progress, should_stop=should_stop), course, keep, again)
+        loop = partial(march, alive=lambda state: bool(alive.any()), progress=progress, should_stop=should_stop)
+        on_arrays(loop, course, keep, again)
     if rows <= course.steps and alive.any():
         return None
-    final = np.where(alive, value, np.inf)
     count[count == rows] = course.steps + 1  # a chunk whose runs have all diverged ends early
-    return Outcome(final, best, stopped, count, np.where(alive, x, where).T)
+    return Outcome(np.where(alive, value, np.inf), best, stopped, count, np.where(alive, x, last).T)
+
+
+@cache
+def _keep_memory() -> None:
+    """Freeing one large block tells glibc's allocator to keep smaller ones, rather than return and fault them in again.
+
+    Without it the first sweep of a process takes twice as long. It sets nothing that a large program would not set by itself.
+    """
+    np.empty(30_000_000, dtype=np.uint8)
+
+
+def _surely_within(numbers: np.ndarray) -> bool:
+    """No number can be beyond the bound, not finite either, if the sum of their squares is not beyond its square."""
+    return bool(np.dot(numbers, numbers) <= DIVERGENCE_BOUND**2)
 
 
 def _untold(share: float) -> None:
