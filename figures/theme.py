@@ -28,7 +28,8 @@ STAGE: dict[str, dict[str, str | int | tuple[Colour, ...]]] = {
         "contour": "rgba(52, 84, 110, 0.30)",
         "casing": "rgba(255, 255, 255, 0.85)",
         "line": "rgba(60, 70, 90, 0.16)",
-        "sheen": 42,
+        "sheen": 32,
+        "dim": 0.9,
     },
     "dark": {
         "ramp": ((58, 104, 138), (44, 80, 110), (34, 60, 86), (27, 45, 66), (23, 36, 53), (21, 31, 45)),
@@ -36,9 +37,11 @@ STAGE: dict[str, dict[str, str | int | tuple[Colour, ...]]] = {
         "casing": "rgba(10, 14, 22, 0.80)",
         "line": "rgba(200, 215, 235, 0.16)",
         "sheen": 30,
+        "dim": 0.0,
     },
 }
-"""The stage, light and dark: `ramp` runs from the lowest loss to the highest, `sheen` is how much a slope shines."""
+"""The stage, light and dark: `ramp` runs from the lowest loss to the highest, `sheen` is how much a slope
+shines in the relief, `dim` how much darker than the map it is to begin with, so that it never meets the page's white."""
 
 
 def rule_colours(keys: Iterable[str]) -> dict[str, str]:

@@ -33,20 +33,21 @@ def picked(race: Race) -> Race:
     """The race with what the pickers say."""
     for name, value in (("surface", race.surface), ("rules", race.entrants), ("lrs", race.lrs), ("schedule", race.schedule)):
         st.session_state.setdefault(f"{PAGE}.{name}", list(value) if isinstance(value, tuple) else value)
-    one, two, three, four = st.columns([3, 6, 3, 3])
+    one, two, three, four = st.columns([3, 5, 3, 3])
     surface = one.selectbox("Surface", list(SURFACES), format_func=lambda key: SURFACES[key].title, key=f"{PAGE}.surface")
     entrants = two.multiselect(
         "Rules",
         list(ENTRANTS),
         format_func=lambda key: ENTRANTS[key].title,
         max_selections=MOST_ENTRANTS,
+        select_all=False,
         wrap=True,
         key=f"{PAGE}.rules",
     )
     lrs = three.segmented_control(
         "Learning rate",
         [SHARED, EACH],
-        format_func=lambda key: "shared" if key == SHARED else "one each",
+        format_func=lambda key: "shared" if key == SHARED else "each",
         required=True,
         key=f"{PAGE}.lrs",
     )

@@ -305,3 +305,36 @@ def test_the_theme_can_change_while_the_page_is_open(opened):
     page.emulate_media(color_scheme="dark")
     wait_for(page, "stage.root.style.colorScheme === 'dark'")
     assert stage(page, "JSON.stringify(stage.map.colours)") != light
+
+
+def test_back_in_the_browser_is_back_to_the_last_race(opened):
+    page = opened(RAVINE)
+    page.get_by_role("combobox", name="Surface").click()
+    page.get_by_role("option", name="Booth", exact=True).click()
+    wait_for(page, "stage.data.minima[0][0] === 1 && location.search.includes('booth')")
+    with page.expect_event("load"):
+        page.go_back()
+    wait_for(page, "stage.data.minima[0][0] === 0 && location.search.includes('ravine')")
+    with page.expect_event("load"):
+        page.go_forward()
+    wait_for(page, "stage.data.minima[0][0] === 1 && location.search.includes('booth')")
+
+
+def test_zoom_ends_before_there_is_nothing_to_see(opened):
+    page = opened(RAVINE)
+    for _ in range(60):
+        page.get_by_label("Zoom in").click()
+    settle(page)
+    assert page.locator(".problem").is_hidden()
+    x0, x1, y0, y1 = stage(page, "stage.data.view")
+    assert x1 - x0 == pytest.approx(y1 - y0, rel=1e-2)
+    assert 1e-7 < x1 - x0 < 1e-5
+
+
+def test_every_step_of_a_long_run_is_there_once_the_hand_rests(opened):
+    page = opened(RAVINE)
+    box = page.get_by_label("steps, exact value")
+    box.fill("3000")
+    box.press("Enter")
+    settle(page)
+    assert stage(page, "[stage.data.frames, stage.data.stride]") == [3001, 1]

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,9 +45,12 @@ def test_the_arrays_are_the_runs():
 
 
 @pytest.mark.parametrize("steps", [1, 2, 999, 1000, 1001, 1999, 5000])
-def test_long_runs_are_thinned_and_end_at_their_last_step(steps):
+def test_long_runs_are_thinned_under_the_hand_alone_and_end_at_their_last_step(steps):
     race = Race("ravine", ("sgd",)).having({"steps": float(steps)})
-    runs, header, arrays = sent(race)
+    for wish in (None, {"released": True}):
+        _, header, _ = sent(race, wish)
+        assert (header["frames"], header["stride"]) == (steps + 1, 1)
+    runs, header, arrays = sent(race, {"released": False})
     assert header["frames"] <= message.MOST_FRAMES
     assert (header["frames"] - 1) * header["stride"] >= steps > (header["frames"] - 2) * header["stride"]
     assert np.array_equal(arrays["x"][-2:], runs["sgd"].x[-1, 0].astype(np.float32))
@@ -119,8 +123,9 @@ def test_a_diverged_run_is_marked_and_does_not_stretch_the_axes():
 
 def test_a_marked_run_is_drawn_up_to_the_step_it_stopped_at_also_when_thinned():
     race = Race("saddle", ("sgd",)).having({"steps": 5000.0, "lr": 0.1})
-    _, header, _ = sent(race)
+    _, header, _ = sent(race, {"released": False})
     (run,) = header["runs"]
+    assert header["stride"] == 5
     assert run["last"] == -(-run["stopped"] // header["stride"])
 
 
@@ -131,6 +136,23 @@ def test_all_runs_diverged_still_makes_a_picture():
     assert all(np.isfinite(v) for axis in header["axes"].values() for v in axis)
 
 
+def test_the_axes_do_not_depend_on_where_the_map_looks():
+    race = Race("rosenbrock", ("sgd", "adagrad"), EACH).having({"sgd.lr": 0.0015, "adagrad.lr": 0.5})
+    near = replace(race, view=(-0.05, 0.05, 0.95, 1.05))
+    assert sent(near)[1]["axes"] == sent(race)[1]["axes"]
+
+
+def test_a_run_that_survives_is_seen_whole_on_the_logarithmic_axis():
+    race = Race("rosenbrock", ("sgd", "momentum", "adam")).having({"lr": 10.0})
+    _, header, arrays = sent(race)
+    low, high = header["axes"]["log"]
+    gaps = arrays["gap"].reshape(3, -1)
+    peaks = [gap.max() for gap, run in zip(gaps, header["runs"], strict=True) if run["stopped"] is None]
+    assert peaks
+    assert 10.0**low <= min(gap.min() for gap in gaps) or low == -16
+    assert max(peaks) <= 10.0**high
+
+
 def test_surface_without_minimum_has_no_log_axis_and_no_winner():
     _, header, _ = sent(Race("saddle", ("sgd", "adam")))
     assert header["axes"]["log"] is None
@@ -139,4 +161,4 @@ def test_surface_without_minimum_has_no_log_axis_and_no_winner():
 
 def test_the_stage_is_one_component():
     assert callable(_stage)
-    assert sum(map(len, scripts())) < 45_000
+    assert sum(map(len, scripts())) < 46_000

@@ -1,6 +1,7 @@
 """A race is its link: what is written can be read back, and what cannot be granted is said."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,17 +55,17 @@ def test_a_restored_link_runs_the_same_race():
 
 BAD = [
     ({"surface": "nowhere"}, "surface “nowhere” is unknown"),
-    ({"rules": "sgd~sdg"}, "rules “sdg” is unknown"),
+    ({"rules": "sgd~sdg"}, "rule “sdg” is unknown"),
     ({"rules": "~"}, "names no rule"),
     ({"rules": "~".join(ENTRANTS)}, f"the first {MOST_ENTRANTS} are shown"),
     ({"lrs": "mine"}, "lrs “mine” is unknown"),
     ({"schedule": "daily"}, "schedule “daily” is unknown"),
     ({"start": "1"}, "start = “1” is not allowed"),
-    ({"start": "1~nan"}, "start = “1~nan” is not allowed"),
-    ({"start": "1~1e9"}, "start = “1~1e9” is not allowed"),
-    ({"start": "a~b"}, "start = “a~b” is not allowed"),
-    ({"view": "1~0~0~1"}, "view = “1~0~0~1” is not allowed"),
-    ({"view": "0~1~0~inf"}, "view = “0~1~0~inf” is not allowed"),
+    ({"start": "1~nan"}, "start = “1, nan” is not allowed"),
+    ({"start": "1~1e9"}, "start = “1, 1e9” is not allowed"),
+    ({"start": "a~b"}, "start = “a, b” is not allowed"),
+    ({"view": "1~0~0~1"}, "view = “1, 0, 0, 1” is not allowed"),
+    ({"view": "0~1~0~inf"}, "view = “0, 1, 0, inf” is not allowed"),
     ({"look": "4d"}, "look “4d” is unknown"),
     ({"hidden": "adam~lion", "rules": "adam"}, "hidden “lion” is unknown"),
     ({"lr": "nan"}, "lr = nan is not allowed"),
@@ -114,6 +115,28 @@ def test_a_bad_wish_keeps_the_last_good_value(values, sentence):
     assert sentence.lower() in problems[0].lower()
 
 
+def test_a_wish_that_fails_is_called_as_its_label_is():
+    race = Race("ravine", ("sgd",), EACH)
+    _, (first, second) = asked_for(race, {"sgd.lr": "x", "ravine.kappa": 0.1})
+    assert first.startswith("SGD’s lr = 'x'")
+    assert second.startswith("κ = 0.1")
+
+
+def test_a_link_without_rules_changes_the_default_race_and_one_with_rules_is_whole():
+    assert DEFAULT.numbers
+    moved, problems = read_link({"start": "0~0"}, DEFAULT)
+    assert (moved, problems) == (replace(DEFAULT, start=(0.0, 0.0)), [])
+    cleared, problems = read_link({"surface": DEFAULT.surface, "rules": "", "lrs": DEFAULT.lrs}, DEFAULT)
+    assert (cleared, problems) == (DEFAULT, [])
+    whole, _ = read_link({"rules": "sgd~adam"}, DEFAULT)
+    assert whole.numbers == ()
+
+
+def test_the_start_goes_back_to_the_surfaces_own():
+    race = Race("ravine", ("sgd",), start=(1.0, 1.0))
+    assert asked_for(race, {"start": None}) == (replace(race, start=None), [])
+
+
 def test_a_wish_is_granted_and_the_rest_stays():
     race = Race("ravine", ("sgd", "adam"), EACH, start=(1.0, 1.0)).having({"adam.lr": 0.2})
     after, problems = asked_for(race, {"sgd.lr": "0.05", "hidden": ["adam"], "look": ["3d", "x"], "unknown": 3})
@@ -155,7 +178,7 @@ def test_control_names_are_unique_and_their_stops_are_allowed():
     assert len(ids) == len(set(ids))
     for control in _every_control().values():
         assert control.hyper.default in control.hyper.stops
-        assert [control.read(control.write(stop)) for stop in control.hyper.stops] == list(control.hyper.stops)
+        assert [control.read(control.write(stop), control.id) for stop in control.hyper.stops] == list(control.hyper.stops)
         assert control.hyper.help.strip()
 
 

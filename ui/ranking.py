@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core import Surface, Trajectory
+from core import SCHEDULES, Surface, Trajectory
 from ui.spec import EACH, Race
 
 LEVEL = 0.01
@@ -65,7 +65,7 @@ def columns(race: Race, surface: Surface) -> list[tuple[str, str]]:
     above = " above the minimum" if surface.minima else ""
     return [
         ("Rule", ""),
-        ("lr", "Learning rate at step 1"),
+        ("lr" if race.schedule == next(iter(SCHEDULES)) else "lr at step 1", "Learning rate at step 1"),
         ("Final loss" + above, f"Loss after {race['steps']:g} steps"),
         ("Best", "Lowest loss met on the way"),
         (f"Steps to {race['threshold']:g}", "Steps until the loss first is this near the minimum"),
@@ -149,9 +149,10 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return "∞" if value > 0 else "−∞" if value < 0 else "undefined"
     if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.4g}".replace("-", "−")
+        text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+        return text.replace("-", "−")
     mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa}e{int(exponent)}".replace("-", "−")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}".replace("-", "−")
 
 
 def loss_axes(gaps: np.ndarray, alive: np.ndarray, bounded: bool, span: tuple[float, float]) -> dict[str, list[float] | None]:
@@ -162,18 +163,22 @@ def loss_axes(gaps: np.ndarray, alive: np.ndarray, bounded: bool, span: tuple[fl
     low, high = span
     start = gaps[:, 0].max()
     top = max(high, start)
+    survives = alive[:, -1:]
     seen = gaps[alive & (gaps <= max(10 * abs(start), top)) & (gaps >= low - 2 * (high - low))]
     if not seen.size:
         seen = np.array([start])
     pad = 0.04 * (seen.max() - seen.min() or 1.0)
     linear = [float(seen.min() - pad), float(seen.max() + pad)]
-    positive = seen[seen > 0]
+    # Decades are cheap: on the logarithmic axis a run that survives is seen whole.
+    positive = np.concatenate([seen, gaps[alive & survives]])
+    positive = positive[positive > 0]
     if not bounded:
         return {"linear": linear, "log": None}
     if not positive.size:
         return {"linear": linear, "log": [-16, 0]}
     lowest = max(math.floor(math.log10(positive.min())), -16)
-    return {"linear": linear, "log": [lowest, max(math.ceil(math.log10(positive.max())), lowest + 1)]}
+    highest = max(math.ceil(math.log10(positive.max())), lowest + 1)
+    return {"linear": linear, "log": [lowest, highest]}
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -33,13 +33,18 @@ class Control:
     def label(self) -> str:
         return symbol(self.hyper.name)
 
-    def read(self, text: Any) -> float:
-        """The number typed or linked; ValueError says in one sentence what is wrong."""
+    def read(self, text: Any, name: str) -> float:
+        """The number typed or linked; ValueError says in one sentence what is wrong with what is called `name`."""
         if isinstance(text, str) and text.strip().lower() == "off" and self.hyper.off is not None:
             return self.hyper.off
         if isinstance(text, bool) or not isinstance(text, str | int | float):
-            raise ValueError(f"{self.id} = {text} is not a number: it must be {self.hyper.allowed}")
-        return self.hyper.named(self.id).check(text)
+            raise ValueError(f"{name} = {text} is not a number: it must be {self.hyper.allowed}")
+        return self.hyper.named(name).check(text)
+
+    @property
+    def title(self) -> str:
+        """Its label, after the rule's name where it is a rule's own."""
+        return f"{ENTRANTS[self.group].title}’s {self.label}" if self.group in ENTRANTS else self.label
 
     def write(self, value: float) -> str:
         return "off" if value == self.hyper.off else f"{value:.12g}"
@@ -114,8 +119,13 @@ class Race:
     @property
     def window(self) -> View:
         """What the map shows: (x from, x to, y from, y to)."""
+        return self.view or self.domain
+
+    @property
+    def domain(self) -> View:
+        """Where the surface is usually looked at."""
         (x0, x1), (y0, y1) = SURFACES[self.surface].domain
-        return self.view or (x0, x1, y0, y1)
+        return x0, x1, y0, y1
 
     def settings_of(self, entrant: Entrant) -> dict[str, float]:
         """Every number the entrant runs with: its rule's hyperparameters and the loop's settings, its own where it has them."""
@@ -138,7 +148,7 @@ class Race:
             link["schedule"] = self.schedule
         for name, place in (("start", self.start), ("view", self.view)):
             if place is not None:
-                link[name] = SEPARATOR.join(f"{v:g}" for v in place)
+                link[name] = SEPARATOR.join(f"{v:.9g}" for v in place)
         for name, words in (("look", self.look), ("hidden", self.hidden)):
             if words:
                 link[name] = SEPARATOR.join(words)
@@ -148,7 +158,7 @@ class Race:
 def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
     """The race a link asks for, and a sentence for each thing in it that could not be granted; the default where it is silent.
 
-    A link that names a setting at all starts from the plain defaults of every number, not from the default race's.
+    A link that names its rules is a whole race: the numbers it leaves out have their plain defaults, not the default race's.
     """
     if not link:
         return default, []
@@ -173,26 +183,29 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
     def words(name: str, options: Collection[str]) -> tuple[str, ...]:
         asked = tuple(dict.fromkeys(word for word in link.get(name, "").replace(",", SEPARATOR).split(SEPARATOR) if word))
         problems.extend(
-            f"The link's {name} {_quoted(word)} is unknown: it is left out." for word in asked if word not in options
+            f"The link's {name.removesuffix('s')} {_quoted(word)} is unknown: it is left out."
+            for word in asked
+            if word not in options
         )
         return tuple(word for word in asked if word in options)
 
     surface = choice("surface", SURFACES, default.surface)
-    entrants = words("rules", ENTRANTS) if "rules" in link else default.entrants
+    entrants = words("rules", ENTRANTS)
     if len(entrants) > MOST_ENTRANTS:
         problems.append(f"The link asks for {len(entrants)} rules: the first {MOST_ENTRANTS} are shown.")
-    if not entrants:
+    if link.get("rules") and not entrants:
         problems.append("The link names no rule that can run: the usual ones are shown instead.")
-        entrants = default.entrants
+    base = Race(surface, entrants[:MOST_ENTRANTS]) if entrants else default
     race = Race(
         surface=surface,
-        entrants=entrants[:MOST_ENTRANTS],
-        lrs=choice("lrs", (SHARED, EACH), SHARED),
-        schedule=choice("schedule", SCHEDULES, next(iter(SCHEDULES))),
+        entrants=base.entrants,
+        lrs=choice("lrs", (SHARED, EACH), base.lrs),
+        schedule=choice("schedule", SCHEDULES, base.schedule),
+        numbers=base.numbers,
         start=place("start", 2),  # type: ignore[arg-type]
         view=place("view", 4),  # type: ignore[arg-type]
         look=words("look", LOOKS),
-        hidden=words("hidden", entrants),
+        hidden=words("hidden", base.entrants),
     )
     numbers = {}
     for name in sorted(link.keys() - {"surface", "rules", "lrs", "schedule", "start", "view", "look", "hidden"}):
@@ -201,9 +214,9 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
             problems.append(f"The link's setting {_quoted(name)} is unknown: it is ignored.")
             continue
         try:
-            numbers[name] = control.read(link[name])
+            numbers[name] = control.read(link[name], name)
         except ValueError as error:
-            problems.append(f"The link's {error}; {control.write(control.hyper.default)} is used instead.")
+            problems.append(f"The link's {error}; {control.write(base[name])} is used instead.")
     return race.having(numbers), problems
 
 
@@ -214,14 +227,16 @@ def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
     for name, value in values.items():
         try:
             if name == "start":
-                (point,) = race.landscape.unturned((checked_place(name, value, 2),))  # type: ignore[arg-type]
-                places[name] = _as_linked(point)
+                places[name] = None
+                if value is not None:
+                    (point,) = race.landscape.unturned((checked_place(name, value, 2),))  # type: ignore[arg-type]
+                    places[name] = _as_linked(point)
             elif name == "view":
                 places[name] = None if value is None else _as_linked(checked_place(name, value, 4))
             elif name in ("look", "hidden"):
                 places[name] = tuple(word for word in value if word in (LOOKS if name == "look" else race.entrants))
             elif name in every:
-                numbers[name] = every[name].read(value)
+                numbers[name] = every[name].read(value, every[name].title)
         except ValueError as error:
             problems.append(f"{error}; the last value is kept.")
     return replace(race.having(numbers), **places), problems
@@ -242,11 +257,11 @@ def checked_place(name: str, values: Any, length: int) -> tuple[float, ...]:
 
 def _as_linked(place: tuple[float, ...]) -> tuple[float, ...]:
     """Rounded as a link writes it, so that the link restores exactly what was seen."""
-    return tuple(float(f"{v:g}") for v in place)
+    return tuple(float(f"{v:.9g}") for v in place)
 
 
 def _quoted(value: Any) -> str:
-    text = value if isinstance(value, str) else SEPARATOR.join(map(str, value)) if isinstance(value, list) else str(value)
+    text = value if isinstance(value, str) else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return f"“{text[:40]}…”" if len(text) > 40 else f"“{text}”"
 
 

@@ -10,7 +10,8 @@ class Curves extends Layers {
 
   place() {
     const { loss, gap, runs, frames, steps, axes } = this.data;
-    this.strip = this.logarithmic && gap.some((v) => v < 10 ** axes.log[0]);
+    const below = this.logarithmic ? gap.filter((v) => v < 10 ** axes.log[0]) : [];
+    this.strip = below.length && (below.some((v) => v > 0) ? `<1e${axes.log[0]}`.replace("-", "−") : "0");
     this.box = { left: 46, right: this.w - 10, top: 40, bottom: this.h - (this.strip ? 48 : 26) };
     const { left, right, top, bottom } = this.box;
     const [lo, hi] = this.logarithmic ? axes.log : axes.linear;
@@ -50,7 +51,7 @@ class Curves extends Layers {
         line(this.y(10 ** p), p > -3 && p < 4 ? readable(10 ** p) : `1e${p}`.replace("-", "−"));
         if (hi - lo <= 2 && p > lo) for (const m of [0.2, 0.5]) line(this.y(m * 10 ** p), readable(m * 10 ** p));
       }
-      if (this.strip) line(bottom + 18, "0");
+      if (this.strip) line(bottom + 18, this.strip);
     } else for (const v of ticks(...axes.linear, 7)) line(this.y(v), readable(v));
     g.textAlign = "center";
     for (const v of ticks(0, steps, 5)) if (v === Math.round(v)) g.fillText(String(v), clamp(this.x(v), left, right - 10), this.h - 8);
@@ -70,12 +71,31 @@ class Curves extends Layers {
     g.globalAlpha = 0.25;
     runs.forEach((run, r) => !hidden.has(run.key) && this.stroke(g, run, r, 0, run.last, 1.5));
     g.restore();
+    runs.forEach((run, r) => !hidden.has(run.key) && this.leaves(g, run, r));
+  }
+
+  // A curve that goes on beyond the axis has a small arrow where it first leaves.
+  leaves(g, run, r) {
+    const { top, bottom } = this.box;
+    const edges = this.logarithmic ? [[top, -1]] : [[top, -1], [bottom, 1]];
+    for (const [edge, way] of edges) {
+      for (let f = 0; f <= run.last; f++) {
+        const k = 2 * (r * this.data.frames + f);
+        if ((this.at[k + 1] - edge) * way < 7) continue;
+        g.fillStyle = run.colour;
+        g.beginPath();
+        for (const [x, y] of [[-5, 0], [5, 0], [0, 7 * way]]) g.lineTo(this.at[k] + x, edge + y);
+        g.fill();
+        break;
+      }
+    }
   }
 
   clip(g) {
     g.save();
     g.beginPath();
-    g.rect(this.box.left, this.box.top - 6, this.box.right - this.box.left + 8, this.h - this.box.top);
+    const low = this.logarithmic ? this.h : this.box.bottom + 6;
+    g.rect(this.box.left, this.box.top - 6, this.box.right - this.box.left + 8, low - this.box.top + 6);
     g.clip();
   }
 

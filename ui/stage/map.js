@@ -217,7 +217,7 @@ class SurfaceMap extends Layers {
       for (const i of order(Math.sin(turn) < 0)) {
         const [a, b, c, d] = [z[j * n + i], z[j * n + i + step], z[(j + step) * n + i + step], z[(j + step) * n + i]];
         const slope = (1.8 * (a + d - b - c) + a + b - c - d) / 65535 / step;
-        const light = this.colours.sheen * Math.tanh(12 * slope);
+        const light = this.colours.sheen * (Math.tanh(12 * slope) - this.colours.dim);
         const u = (a + b + c + d) / 4 / 65535;
         g.fillStyle = g.strokeStyle = `rgb(${this.shade(u, light).map(Math.round)})`;
         g.beginPath();
@@ -290,10 +290,11 @@ class SurfaceMap extends Layers {
         const [dx, dy] = Number.isNaN(px) ? [0, -1] : [px - cx, py - cy];
         const t = Math.min((cx - 12) / Math.abs(dx || 1e-9), (cy - 12) / Math.abs(dy || 1e-9));
         const angle = Math.atan2(dy, dx);
-        const beside = 22 * (outside % 2 ? 1 : -1) * Math.ceil(outside++ / 2); // side by side, not one upon another
+        const beside = (run.stopped === null ? 22 : 38) * (outside % 2 ? 1 : -1) * Math.ceil(outside++ / 2); // side by side, not one upon another
         [px, py] = [cx + t * dx, cy + t * dy];
         if (Math.abs(dx) > Math.abs(dy)) py = clamp(py + beside, 12, this.h - 12);
         else px = clamp(px + beside, 12, this.w - 12);
+        if (py < 44 && px > this.w - 170) py = 52; // below the buttons
         for (const [turn, far] of [[0, 10], [2.5, 9], [-2.5, 9]])
           g.lineTo(px + far * Math.cos(angle + turn), py + far * Math.sin(angle + turn));
         g.closePath();

@@ -15,11 +15,11 @@ from optimizers import ENTRANTS
 from ui import ranking
 from ui.spec import Race, View
 
-GRID = 104
+GRID = 96
 """The map is computed at so many points along each side."""
 
 MOST_FRAMES = 1001
-"""Longer runs are sent every second, third, … step; the last step is always among them."""
+"""While a slider is dragged, longer runs are sent every second, third, … step; once it rests every step is there."""
 
 _COLOURS = theme.rule_colours(ENTRANTS)
 
@@ -30,10 +30,10 @@ def pack(race: Race, runs: Mapping[str, Trajectory], problems: list[str], wish: 
     Arrays: x (runs, frames, 2), gap (runs, frames), the loss above `floor`, slope (runs, frames), the gradient norm, all
     float32, rounded from float64 last; field (GRID, GRID) uint16, the map's heights.
     """
-    wish = wish or {}
     surface = race.landscape
     steps = next(iter(runs.values())).steps
-    stride = -(-steps // (MOST_FRAMES - 1))
+    dragged = wish is not None and not wish.get("released")
+    stride = -(-steps // (MOST_FRAMES - 1)) if dragged else 1
     rows = np.minimum(np.arange(-(-steps // stride) + 1) * stride, steps)
     x = np.stack([run.x[rows, 0] for run in runs.values()])
     floor = ranking.floor_of(surface)
@@ -43,14 +43,15 @@ def pack(race: Race, runs: Mapping[str, Trajectory], problems: list[str], wish: 
     if surface.minima:
         gap = np.where(gap < 0, 0.0, gap)  # a few ulps below the minimum is the minimum
 
-    heights, scale, span = _field(surface, race.window)
+    heights, scale, _ = _field(surface, race.window)
+    *_, span = _field(surface, race.domain)  # the curves do not depend on where the map looks
     structure = _digest((race.surface, race.entrants, race.lrs, race.schedule))
     field_id = _digest((surface, race.window))
     found = ranking.results(runs, {key: ENTRANTS[key].title for key in runs}, race)
     place = ranking.places(found)
     header: dict[str, Any] = {
         "seq": seq,
-        "key": _digest((race, tuple(problems))),
+        "key": _digest((race, tuple(problems), stride)),
         "structure": structure,
         "fieldId": field_id,
         "steps": steps,
@@ -58,6 +59,7 @@ def pack(race: Race, runs: Mapping[str, Trajectory], problems: list[str], wish: 
         "frames": len(rows),
         "floor": floor,
         "start": race.origin,
+        "moved": race.start is not None,
         "view": race.window,
         "window": race.window,
         "scale": scale,
@@ -86,7 +88,8 @@ def pack(race: Race, runs: Mapping[str, Trajectory], problems: list[str], wish: 
         "values": {control.id: _number(race[control.id]) for control in race.controls},
         "theme": theme.STAGE,
     }
-    if wish.get("structure") != structure:
+    known = wish or {}
+    if known.get("structure") != structure:
         scales = list(dict.fromkeys(control.hyper.stops for control in race.controls))
         header["scales"] = [[_number(stop) for stop in stops] for stops in scales]
         header["controls"] = [
@@ -105,7 +108,7 @@ def pack(race: Race, runs: Mapping[str, Trajectory], problems: list[str], wish: 
     arrays = {"x": x, "gap": gap, "slope": slope}
     with np.errstate(over="ignore"):  # beyond float32 is drawn as infinite, which it is to the eye
         parts = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
-    if wish.get("field") != field_id:
+    if known.get("field") != field_id:
         parts["field"] = heights
     return _bytes(header, parts)
 

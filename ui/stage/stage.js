@@ -32,6 +32,11 @@ class Stage {
       out: () => this.zoom(1 / 0.7),
       home: () => this.ask({ view: null }, true),
     };
+    this.opened = {};
+    this.return = () => location.reload(); // back and forward: the address is the race
+    addEventListener("popstate", this.return);
+    const problem = find(".problem");
+    problem.onclick = () => (problem.hidden = true);
     for (const [name, button] of Object.entries(this.button)) button.onclick = act[name];
     this.keys = { "+": act.in, "-": act.out, 0: act.home, " ": act.play };
     this.scrub.oninput = () => this.seek(+this.scrub.value);
@@ -42,6 +47,7 @@ class Stage {
   }
 
   end() {
+    removeEventListener("popstate", this.return);
     this.watch.disconnect();
     clearInterval(this.clock);
     cancelAnimationFrame(this.next);
@@ -73,6 +79,7 @@ class Stage {
     this.due = null;
     const fresh = data.structure !== this.data?.structure;
     const toEnd = this.data && this.frame >= this.data.frames - 1 && this.data.frames !== data.frames;
+    const step = this.data ? this.stepOf(this.frame) : 0;
     const wished = { ...this.flight?.values, ...this.waiting?.values }; // what is under the hand stays there
     this.data = data;
     this.values = { ...data.values, ...wished };
@@ -88,7 +95,9 @@ class Stage {
     this.showResult();
     this.scrub.max = data.frames - 1;
     this.button.log.disabled = !data.axes.log;
-    this.frame = Math.min(toEnd ? Infinity : this.frame, data.frames - 1);
+    this.button.log.title = data.axes.log ? "Logarithmic or linear loss axis" : "No minimum is known here to measure the loss from";
+    this.frame = Math.min(toEnd ? Infinity : Math.round(step / data.stride), data.frames - 1);
+    this.position = this.frame;
     this.map.resize();
     this.curves.resize();
     this.redraw();
@@ -184,7 +193,8 @@ class Stage {
     setRange(this.scrub, frame);
     const step = this.stepOf(frame);
     this.scrub.setAttribute("aria-valuetext", `step ${step}`);
-    this.root.querySelector(".step").textContent = `step ${step} / ${this.data.steps}`;
+    const { steps, stride } = this.data;
+    this.root.querySelector(".step").textContent = `step ${step} / ${steps}${stride > 1 ? `, every ${stride}th` : ""}`;
   }
 
   stepOf(frame) {
@@ -314,6 +324,9 @@ class Stage {
   }
 
   look(view, released) {
+    const wide = view[1] - view[0];
+    const { window } = this.map.grid;
+    if (!(wide > 1e-6 * Math.max(1, ...view.map(Math.abs)) && Math.max(...view.map(Math.abs)) < 1e5 + Math.abs(window[0]))) return;
     this.data.view = view;
     this.redraw();
     this.ask({ view }, released);
@@ -378,7 +391,8 @@ class Stage {
   slider(c) {
     const row = make("div", { className: "control", title: c.help });
     const label = make("label", { textContent: c.label, htmlFor: c.id });
-    const reset = make("button", { className: "reset", textContent: "↺", title: `Back to ${c.default}`, ariaLabel: `Reset ${c.label}` });
+    const first = (this.opened[c.id] ??= this.values[c.id]); // as it was when it was first seen here
+    const reset = make("button", { className: "reset", textContent: "↺", title: `Back to ${first}`, ariaLabel: `Reset ${c.label}` });
     const number = make("input", { className: "number", inputMode: "decimal", ariaLabel: `${c.label}, exact value` });
     const range = make("input", { type: "range", id: c.id, min: 0, max: c.stops.length - 1, step: 1 });
     range.oninput = () => {
@@ -388,32 +402,42 @@ class Stage {
     };
     range.onchange = () => this.ask({ [c.id]: c.stops[range.value] }, true);
     number.onchange = () => this.ask({ [c.id]: number.value }, true);
-    reset.onclick = () => this.ask({ [c.id]: c.default }, true);
+    number.onkeydown = (e) => {
+      if (e.key === "Escape") number.value = this.textOf(c);
+    };
+    reset.onclick = () => this.ask({ [c.id]: first }, true);
     row.append(label, reset, number, range);
     this.inputs[c.id] = { c, row, number, range };
     return row;
   }
 
   startRow() {
-    const row = make("div", { className: "control", title: "Where every run starts: click the map, drag the cross, or type x, y." });
+    const row = make("div", { className: "control start", title: "Where every run starts: click the map, drag the cross, or type x, y." });
     this.startText = make("input", { className: "number", id: "start", ariaLabel: "Start: x, y" });
     this.startText.onchange = () => this.ask({ start: this.startText.value.split(/[,;\s]+/).filter(Boolean).map((v) => (Number.isFinite(+v) ? +v : v)) }, true);
-    row.append(make("label", { textContent: "start", htmlFor: "start" }), make("span"), this.startText);
+    const reset = make("button", { className: "reset", textContent: "↺", title: "Back to the surface's own start", ariaLabel: "Reset start" });
+    reset.onclick = () => this.ask({ start: null }, true);
+    row.append(make("label", { textContent: "start", htmlFor: "start" }), reset, this.startText);
     return row;
   }
 
+  textOf({ id, off }) {
+    return this.values[id] === off ? "off" : String(this.values[id]);
+  }
+
   showValues() {
+    this.startText.closest(".control").classList.toggle("changed", this.data.moved);
     this.startText.value = this.data.start.map((v) => +v.toPrecision(4)).join(", ");
     const focus = this.root.getRootNode().activeElement;
     for (const [id, { c, row, number, range }] of Object.entries(this.inputs)) {
       const value = this.values[id];
-      const text = value === c.off ? "off" : String(value);
+      const text = this.textOf(c);
       if (number !== focus || !this.flight) number.value = text;
       const nearest = c.stops.reduce((best, stop, i) => (Math.abs(stop - value) < Math.abs(c.stops[best] - value) ? i : best), 0);
       const at = c.stops.includes(value) ? c.stops.indexOf(value) : nearest;
       if (range !== focus || !this.flight) setRange(range, at);
       range.setAttribute("aria-valuetext", text);
-      row.classList.toggle("changed", value !== c.default);
+      row.classList.toggle("changed", value !== this.opened[id]);
     }
   }
 
@@ -452,7 +476,8 @@ class Stage {
     write(this.root.querySelector(".verdict"), verdict);
     columns.forEach(([text, title], i) => write(this.titles[i], text) || (this.titles[i].title = title));
     runs.forEach((run, r) => {
-      const { chip, note, texts } = this.rows[r];
+      const { chip, note, texts, line } = this.rows[r];
+      line.classList.toggle("off", this.hidden.has(run.key));
       chip.setAttribute("aria-pressed", !this.hidden.has(run.key));
       write(note, run.stopped === null ? "" : `✕ step ${run.stopped}`);
       run.cells.forEach((text, i) => write(texts[i], text));

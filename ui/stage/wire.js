@@ -13,7 +13,7 @@ function decode(bytes) {
 function readable(v) {
   if (!Number.isFinite(v)) return v > 0 ? "∞" : Number.isNaN(v) ? "undefined" : "−∞";
   const size = Math.abs(v);
-  const text = size && (size < 1e-3 || size >= 1e5) ? v.toExponential(2) : String(+v.toPrecision(4));
+  const text = size && (size < 1e-3 || size >= 1e5) ? (+v.toPrecision(3)).toExponential() : String(+v.toPrecision(size < 1e4 ? 4 : 5));
   return text.replace("e+", "e").replace("-", "−").replace("e-", "e−");
 }
 
