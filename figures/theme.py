@@ -22,7 +22,7 @@ RULE_COLOURS = (
 
 Colour = tuple[int, int, int]
 
-STAGE: dict[str, dict[str, str | int | tuple[Colour, ...]]] = {
+STAGE: dict[str, dict[str, str | float | tuple[Colour, ...]]] = {
     "light": {
         "ramp": ((122, 164, 190), (157, 190, 207), (194, 214, 221), (224, 232, 230), (243, 241, 233), (250, 247, 240)),
         "contour": "rgba(52, 84, 110, 0.30)",
