@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from core import DIVERGENCE_BOUND, sweep
-from core.sweep import workers
+from core.workers import workers
 from optimizers import RULES
 from surfaces import SURFACES
 
@@ -98,7 +98,7 @@ def maps(rounds: int = 5) -> list[Row]:
             begin = time.perf_counter()
             contest()
             times[name].append(time.perf_counter() - begin)
-    workers(2).shutdown()
+    workers(2).close()
     workers.cache_clear()
     took = {name: statistics.median(seconds[1:]) for name, seconds in times.items()}  # the first round warms up
     return [

@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, wait
+from concurrent.futures import wait
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from core.rule import Rule
 from core.simulate import DIVERGENCE_BOUND, DRIVER, Analytic, Course, march, on_arrays, prepared, scheduled
 from core.surface import ANGLE, Surface
+from core.workers import workers
 
 RUNS = 8192
 """Runs that go side by side: few enough that they and their state stay in the processor's cache."""
@@ -87,9 +87,8 @@ def sweep(
     `hypers` and the further `settings` are those of `simulate`, one number each. Every cell equals the run that `simulate`
     makes alone. Cells whose steps to a `threshold` will be asked for are counted on the way.
 
-    With more than one of `processes` the work is shared among as many workers; the numbers are the same, bit for bit. The
-    workers import the main module, which must therefore be guarded by `if __name__ == "__main__"`. `progress` is told the share
-    done; when `should_stop` says True the sweep so far is returned.
+    With more than one of `processes` the work is shared among as many workers; the numbers are the same, bit for bit.
+    `progress` is told the share done; when `should_stop` says True the sweep so far is returned.
 
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
     """
@@ -261,12 +260,6 @@ def _alone(job: Job, piece: Mapping[str, np.ndarray], level: float | None) -> Ou
     part = reduced(job(piece), level, progress=_untold, should_stop=_never)
     assert part is not None  # nobody cancels it
     return part
-
-
-@cache
-def workers(processes: int) -> Executor:
-    """Worker processes, kept for the next sweep. The first call starts them, which takes a second."""
-    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
 
 
 def _course(

@@ -113,8 +113,6 @@ def test_workers_change_nothing(monkeypatch):
         np.testing.assert_array_equal(getattr(solo, name), getattr(shared, name))
     np.testing.assert_array_equal(solo.steps_to(0.01), shared.steps_to(0.01))
     assert shared.complete
-    MODULE.workers(2).shutdown()
-    MODULE.workers.cache_clear()
 
 
 def test_a_cancelled_sweep_keeps_what_it_has(monkeypatch):
