@@ -4,7 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
-st.set_page_config(page_title="Ravine", page_icon="⛰️", layout="wide", initial_sidebar_state="collapsed")
+from ui.page import begin
 
-pages = [st.Page(path, default=path.stem == "race") for path in sorted(Path(__file__).parent.glob("pages/*.py"))]
+begin()
+files = sorted(Path(__file__).parent.glob("pages/*.py"), key=lambda file: (file.stem != "race", file.stem))
+pages = [st.Page(file, title=file.stem.capitalize(), default=file.stem == "race") for file in files]
 st.navigation(pages, position="top").run()

@@ -44,6 +44,15 @@ STAGE: dict[str, dict[str, str | float | tuple[Colour, ...]]] = {
 shines in the relief, `dim` how much darker than the map it is to begin with, so that it never meets the page's white."""
 
 
+MAP = ("#12324f", "#1f5580", "#3f7fae", "#79aecb", "#b9d5e0", "#eae6d8", "#e9c99a", "#dd9a5f")
+"""A map of results, from the best to the worst."""
+
+NOTHING = "rgba(150, 60, 60, 0.28)"
+"""A map's cells that have nothing to tell: the run diverged, or never arrived."""
+
+THEORY = "#d6246e"
+
+
 def rule_colours(keys: Iterable[str]) -> dict[str, str]:
     """A colour for each key, by its place; colours repeat when there are more keys than colours."""
     return {key: RULE_COLOURS[i % len(RULE_COLOURS)] for i, key in enumerate(keys)}

@@ -6,11 +6,10 @@ from core import SCHEDULES
 from core.notation import equations, formula
 from optimizers import ENTRANTS
 from surfaces import SURFACES
-from ui.runs import trajectories
+from ui.live import live
+from ui.page import begin
 from ui.session import recall, remember
-from ui.spec import EACH, MOST_ENTRANTS, SHARED, Race, asked_for
-from ui.stage import stage, wish
-from ui.stage.message import pack
+from ui.spec import EACH, MOST_ENTRANTS, SHARED, Race, read_link
 
 PAGE = "race"
 FIRST = Race(
@@ -57,19 +56,6 @@ def picked(race: Race) -> Race:
     return race.choosing(surface, tuple(entrants), lrs, schedule)
 
 
-@st.fragment
-def show() -> None:
-    """The stage; while a slider is dragged only this runs again."""
-    race, problems, seq = recall(PAGE, FIRST)
-    asked = wish(PAGE + ".stage")
-    released = False
-    if asked and asked["seq"] > seq:
-        race, problems = asked_for(race, asked["values"])
-        seq, released = asked["seq"], asked["released"]
-    remember(PAGE, race, problems, seq, link=released)
-    stage(pack(race, trajectories(race), problems, asked, seq), key=PAGE + ".stage")
-
-
 def code(race: Race) -> None:
     """The surface's formula, and a rule's equations and source; made only when opened, for a long page drags slowly."""
     shown = st.expander("Show me the code", on_change="rerun", key=f"{PAGE}.code")
@@ -88,13 +74,12 @@ def code(race: Race) -> None:
         right.code(entrant.rule.code, language="python")
 
 
-st.html("<style>.stMainBlockContainer { padding-top: 2.2rem; }</style>")
-st.markdown("#### Optimizer race")
-kept, complaints, number = recall(PAGE, FIRST)
+begin("Optimizer race")
+kept, complaints, number = recall(PAGE, FIRST, read_link)
 chosen = picked(kept)
 remember(PAGE, chosen, complaints, number, link=chosen != kept)
 if chosen.entrants:
-    show()
+    live(PAGE, FIRST, linked=True)
     code(chosen)
 else:
     st.info("Pick at least one rule to start the race.")

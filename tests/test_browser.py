@@ -1,10 +1,11 @@
 """The real page in a real browser: play, drag, click, link, divergence."""
 
 import math
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.browser import chromium, server, settle, stage, wait_for
 from ui.runs import trajectories
@@ -31,15 +32,22 @@ def opened(address: str, browser: Browser) -> Iterator:
     complaints: list[str] = []
     contexts = []
 
-    def open_(link: str = "", **options) -> Page:
+    def heard(message: ConsoleMessage) -> None:
+        # Below a page's address Streamlit first looks for its server in the wrong place, and finds it at the second try.
+        probe = re.search(r"/\w+/_stcore/", message.location["url"])
+        if message.type == "error" and not probe:
+            complaints.append(message.text)
+
+    def open_(link: str = "", ready: str = ".stage canvas", **options) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1400, "height": 1000}, **options})
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("console", heard)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"{address}/{link}")
-        page.wait_for_selector(".stage canvas")
-        settle(page)
+        page.wait_for_selector(ready)
+        if "stage" in ready:
+            settle(page)
         return page
 
     yield open_
@@ -338,3 +346,43 @@ def test_every_step_of_a_long_run_is_there_once_the_hand_rests(opened):
     box.press("Enter")
     settle(page)
     assert stage(page, "[stage.data.frames, stage.data.stride]") == [3001, 1]
+
+
+CHART = ".st-key-map-chart-256 .js-plotly-plot .nsewdrag"
+
+
+def test_a_click_on_the_map_plays_that_run(opened):
+    page = opened()
+    page.get_by_role("link", name="Map").click()
+    page.wait_for_selector(CHART)
+    page.wait_for_timeout(500)
+    box = page.locator(CHART).first.bounding_box()
+    x, y = box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5
+    page.mouse.move(x - 3, y)
+    page.mouse.move(x, y)
+    page.wait_for_selector(".hoverlayer .hovertext")
+    page.mouse.click(x, y)
+    page.wait_for_selector(".stage canvas")
+    settle(page)
+    assert stage(page, "stage.data.runs.map(run => run.title)") == ["Momentum"]
+    lr, mu = stage(page, "[stage.data.values.lr, stage.data.values['momentum.mu']]")
+    assert lr == pytest.approx(10 ** (-3 + 3 * 0.4), rel=0.15)
+    assert mu == pytest.approx(0.52, abs=0.1)
+
+
+def test_a_box_on_the_map_is_computed_anew_and_its_link_restores_it(opened):
+    page = opened("map", CHART)
+    page.wait_for_timeout(500)
+    page.locator('[data-title="Box Select"]').click()
+    box = page.locator(CHART).first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.7, steps=6)
+    page.mouse.up()
+    page.wait_for_function("location.search.includes('across=lr~0.00')")
+    across = page.evaluate("decodeURIComponent(location.search).match(/across=lr~([^~]+)~([^&]+)/).slice(1).map(Number)")
+    assert across == [pytest.approx(10**-2.4, rel=0.1), pytest.approx(10**-1.5, rel=0.1)]
+    again = opened("map" + search(page), CHART)
+    again.wait_for_timeout(500)
+    ends = again.evaluate("document.querySelector('.st-key-map-chart-256 .js-plotly-plot')._fullLayout.xaxis.range")
+    assert [10**end for end in ends] == pytest.approx(across, rel=1e-4)

@@ -1,20 +1,39 @@
 """What a session remembers, behind two functions; the link in the address bar is the rest."""
 
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
+
 import streamlit as st
 
-from ui.spec import Race, read_link
+
+class Spec(Protocol):
+    """What a page shows, frozen and hashable; its link restores it."""
+
+    def link(self) -> dict[str, str]: ...
 
 
-def recall(page: str, default: Race) -> tuple[Race, list[str], int]:
-    """The page's race, sentences about what its link asked for in vain, and the number of the last wish granted."""
+S = TypeVar("S", bound=Spec)
+
+
+def recall(page: str, default: S, read: Callable[[Mapping[str, str], S], tuple[S, list[str]]]) -> tuple[S, list[str], int]:
+    """The page's spec, sentences about what its link asked for in vain, and the number of the last wish granted."""
     if page not in st.session_state:
-        race, problems = read_link(st.query_params.to_dict(), default)
-        st.session_state[page] = race, problems, 0
+        spec, problems = read(st.query_params.to_dict(), default)
+        st.session_state[page] = spec, problems, 0
     return st.session_state[page]
 
 
-def remember(page: str, race: Race, problems: list[str], seq: int, *, link: bool) -> None:
-    """Keep the race; with `link`, show it in the address bar too (on release of a slider, not while it is dragged)."""
-    st.session_state[page] = race, problems, seq
-    if link and st.query_params.to_dict() != race.link():
-        st.query_params.from_dict(race.link())
+def remember(page: str, spec: Spec, problems: list[str], seq: int, *, link: bool) -> None:
+    """Keep the spec; with `link`, show it in the address bar too (on release of a slider, not while it is dragged)."""
+    st.session_state[page] = spec, problems, seq
+    if link and st.query_params.to_dict() != spec.link():
+        st.query_params.from_dict(spec.link())
+
+
+def superseded() -> bool:
+    """For long loops, to be asked every few milliseconds: ends the loop when the person has moved on.
+
+    Streamlit stops a script that was superseded at its next touch of the session, by an exception of its own.
+    """
+    st.session_state.get("superseded")
+    return False

@@ -422,7 +422,8 @@ class Stage {
   }
 
   textOf({ id, off }) {
-    return this.values[id] === off ? "off" : String(this.values[id]);
+    const value = this.values[id];
+    return value === off ? "off" : String(typeof value === "number" ? +value.toPrecision(6) : value);
   }
 
   showValues() {

@@ -1,0 +1,161 @@
+"""Maps: one cell a run, two of its numbers as axes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from figures import theme
+
+TOOLS = {
+    "displayModeBar": True,
+    "modeBarButtonsToRemove": ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"],
+}
+"""What the toolbar offers: a box to look closer, and the picture as a file."""
+
+TOUCH = 40
+"""Points along each side that can be hovered and clicked: a heatmap itself does not answer."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """An axis: what it is called and whether it is logarithmic."""
+
+    title: str
+    log: bool
+
+
+@dataclass(frozen=True)
+class Shade:
+    """What the colour of a cell tells, on which scale, what an empty cell means, and what whole numbers are called."""
+
+    words: str
+    log: bool
+    nothing: str
+    names: tuple[str, ...] = ()
+
+    def of(self, value: float) -> str:
+        """A cell's value in words."""
+        if np.isnan(value):
+            return self.nothing
+        return f"{self.words}: {self.names[int(value)] if self.names else f'{value:.3g}'}"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One map: values (across,), (up,) and shades (across, up), NaN where there is nothing to tell; `edge` is a line."""
+
+    title: str
+    across: np.ndarray
+    up: np.ndarray
+    shades: np.ndarray
+    edge: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def maps(panels: Sequence[Panel], across: Side, up: Side, shade: Shade) -> go.Figure:
+    """The panels side by side on one colour scale. A point that is clicked has its panel's number as `customdata[1]`."""
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    figure = make_subplots(
+        rows=rows,
+        cols=columns,
+        subplot_titles=[panel.title for panel in panels],
+        shared_xaxes=True,
+        shared_yaxes=True,
+        horizontal_spacing=0.03,
+        vertical_spacing=0.09,
+    )
+    for i, panel in enumerate(panels):
+        row, column = i // columns + 1, i % columns + 1
+        figure.add_trace(
+            go.Heatmap(
+                x=panel.across,
+                y=panel.up,
+                z=_height(panel.shades, shade).T.astype(np.float32),
+                coloraxis="coloraxis",
+                hoverinfo="skip",
+            ),
+            row=row,
+            col=column,
+        )
+        if panel.edge:
+            x, y = panel.edge
+            inside = (x >= panel.across[0]) & (x <= panel.across[-1]) & (y >= panel.up[0]) & (y <= panel.up[-1])
+            line = {"color": theme.THEORY, "width": 2, "dash": "dash"}
+            figure.add_trace(
+                go.Scatter(
+                    x=np.where(inside, x, np.nan),
+                    y=np.where(inside, y, np.nan),
+                    mode="lines",
+                    line=line,
+                    name="largest stable lr, from theory",
+                    showlegend=not any(before.edge for before in panels[:i]),
+                    hoverinfo="skip",
+                ),
+                row=row,
+                col=column,
+            )
+        figure.add_trace(_touch(i, panel, across, up, shade), row=row, col=column)
+    tidy = {"showgrid": False, "zeroline": False, "ticks": "outside", "exponentformat": "power"}
+    figure.update_xaxes(type="log" if across.log else "linear", range=_ends(panels[0].across, across), **tidy)
+    figure.update_yaxes(type="log" if up.log else "linear", range=_ends(panels[0].up, up), **tidy)
+    figure.update_xaxes(title=across.title, row=rows)
+    figure.update_yaxes(title=up.title, col=1)
+    figure.update_annotations(yshift=6)
+    figure.update_layout(
+        height=110 + (430 if columns == 1 else 330) * rows,
+        margin={"l": 60, "r": 10, "t": 64, "b": 50, "pad": 0},
+        plot_bgcolor=theme.NOTHING,
+        coloraxis=_scale([panel.shades for panel in panels], shade),
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "top", "yref": "container"},
+        dragmode=False,  # Streamlit hears clicks in this mode, and boxes in the toolbar's
+        hovermode="closest",
+    )
+    return figure
+
+
+def _ends(values: np.ndarray, side: Side) -> list[float]:
+    ends = values[[0, -1]]
+    return (np.log10(ends) if side.log else ends).tolist()
+
+
+def _height(shades: np.ndarray, shade: Shade) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        return np.maximum(np.log10(shades), -16.0) if shade.log else shades
+
+
+def _scale(shades: Sequence[np.ndarray], shade: Shade) -> dict:
+    heights = np.concatenate([_height(part, shade).ravel() for part in shades])
+    heights = heights[np.isfinite(heights)]
+    low, high = (float(heights.min()), float(np.quantile(heights, 0.995))) if heights.size else (0.0, 1.0)
+    if not high > low:
+        high = low + 1
+    bar = {"title": {"text": shade.words, "side": "right"}, "thickness": 14, "outlinewidth": 0}
+    if shade.names:
+        low, high = 0.0, max(len(shade.names) - 1.0, 1.0)
+        bar |= {"tickvals": list(range(len(shade.names))), "ticktext": list(shade.names)}
+    elif shade.log:
+        powers = np.arange(np.ceil(low), np.floor(high) + 1)[:: max(1, round((high - low) / 8))]
+        bar |= {"tickvals": powers, "ticktext": [f"10<sup>{int(p)}</sup>" if abs(p) > 2 else f"{10.0**p:g}" for p in powers]}
+    return {"colorscale": list(theme.MAP), "cmin": low, "cmax": high, "colorbar": bar}
+
+
+def _touch(number: int, panel: Panel, across: Side, up: Side, shade: Shade) -> go.Scatter:
+    """Invisible points over the map that answer the pointer with the nearest cell's value."""
+    i, j = (np.unique(np.linspace(0, len(v) - 1, TOUCH).round().astype(int)) for v in (panel.across, panel.up))
+    a, b = (grid.ravel() for grid in np.meshgrid(i, j, indexing="ij"))
+    told = [(shade.of(v), number) for v in panel.shades[a, b]]
+    unseen = {"marker": {"opacity": 0}}
+    return go.Scatter(
+        x=panel.across[a],
+        y=panel.up[b],
+        mode="markers",
+        marker={"size": 12, "opacity": 0},
+        selected=unseen,
+        unselected=unseen,
+        customdata=told,
+        showlegend=False,
+        hovertemplate=f"{across.title} %{{x:.4g}}<br>{up.title} %{{y:.4g}}<br>%{{customdata[0]}}<extra></extra>",
+    )

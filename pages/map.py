@@ -1,0 +1,165 @@
+"""The map: two numbers, every pair of their values a run."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core import Hyper
+from core.notation import symbol
+from core.stability import quadratic
+from figures.maps import TOOLS, Panel, Side, maps
+from optimizers import ENTRANTS
+from surfaces import SURFACES
+from ui.grid import COLOURS, Axis, Map, axis_of, boundary, checked_range, options_of, played, read_map, shade, shades, swept
+from ui.live import live
+from ui.page import begin
+from ui.session import recall, remember
+from ui.spec import SHARED, Race
+
+PAGE = "map"
+FIRST = Map(
+    race=Race("ravine", ("momentum", "nesterov"), SHARED, numbers=(("ravine.kappa", 50.0), ("steps", 300.0))),
+    across=Axis("lr", 1e-3, 1e0),
+    up=Axis("mu", 0.0, 0.99),
+)
+PREVIEW, WHOLE = 64, 256
+MOST_RULES = 6
+
+
+def picked(view: Map) -> tuple[Map, list[str]]:
+    """The map with what the pickers say, and what is wrong with it."""
+    race = view.race
+    for name, value in (("surface", race.surface), ("rules", list(race.entrants)), ("colour", view.colour)):
+        st.session_state.setdefault(f"{PAGE}.{name}", value)
+    one, two, three = st.columns([3, 6, 3])
+    surface = one.selectbox("Surface", list(SURFACES), format_func=lambda key: SURFACES[key].title, key=f"{PAGE}.surface")
+    entrants = two.multiselect(
+        "Rules",
+        list(ENTRANTS),
+        format_func=lambda key: ENTRANTS[key].title,
+        max_selections=MOST_RULES,
+        select_all=False,
+        wrap=True,
+        key=f"{PAGE}.rules",
+    )
+    colour = three.selectbox("Colour", list(COLOURS), format_func=lambda key: COLOURS[key].words, key=f"{PAGE}.colour")
+    race = race.choosing(surface, tuple(entrants), race.lrs, race.schedule)
+    options = options_of(race)
+    one, two, three, four = st.columns([3, 3, 3, 3])
+    across, wrong = side("across", view.across, options, one, two)
+    up, wrong_too = side("up", view.up, {name: hyper for name, hyper in options.items() if name != across.name}, three, four)
+    return Map(race, across, up, colour), wrong + wrong_too
+
+
+def side(
+    name: str,
+    now: Axis,
+    options: Mapping[str, Hyper],
+    place: DeltaGenerator,
+    range_: DeltaGenerator,
+) -> tuple[Axis, list[str]]:
+    """One axis: which number, and from where to where."""
+    key = f"{PAGE}.{name}"
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = now.name if now.name in options else next(iter(options))
+    chosen = place.selectbox(name.capitalize(), list(options), format_func=symbol, key=key)
+    usual = now if now.name == chosen else axis_of(chosen, options)
+    st.session_state.setdefault(f"{key}.{chosen}", usual.range)
+    text = range_.text_input("from … to", key=f"{key}.{chosen}", help=f"Allowed: {options[chosen].allowed}.")
+    try:
+        return checked_range(chosen, text, options), []
+    except ValueError as error:
+        return usual, [f"{error}; {usual.range} is shown."]
+
+
+def numbers(view: Map) -> Map:
+    """The map with its other numbers as the sliders say."""
+    race = view.race
+    taken = {view.across.name, view.up.name}
+    with st.expander("Other numbers"):
+        columns = st.columns(4)
+        changed = {}
+        for i, control in enumerate(c for c in race.controls if c.hyper.name not in taken):
+            stops = sorted({*control.hyper.stops, race[control.id]})
+            st.session_state.setdefault(f"{PAGE}.{control.id}", race[control.id])
+            changed[control.id] = columns[i % 4].select_slider(
+                control.title, stops, format_func=control.write, key=f"{PAGE}.{control.id}", help=control.hyper.help
+            )
+    return replace(view, race=race.having(changed))
+
+
+def picture(view: Map, many: int) -> None:
+    """The maps with so many values a side."""
+    options = options_of(view.race)
+    across, up = (Side(symbol(axis.name), options[axis.name].scale == "log") for axis in (view.across, view.up))
+    panels = []
+    for key in view.shown:
+        found = swept(view, key, many)
+        xs, ys = found.axes.values()
+        panels.append(Panel(ENTRANTS[key].title, xs, ys, shades(view, found), boundary(view, key)))
+    figure = maps(panels, across, up, shade(view))
+    key = f"{PAGE}.chart.{many}"
+    listens = touched if many == WHOLE else "ignore"
+    st.plotly_chart(figure, key=key, on_select=listens, selection_mode=("points", "box"), config=TOOLS)
+
+
+def touched() -> None:
+    """A click plays the cell's run below; a box becomes the whole map."""
+    view, *_ = st.session_state[PAGE]
+    chosen = st.session_state[f"{PAGE}.chart.{WHOLE}"].selection
+    for box in chosen.box:
+        for name, axis, ends in (("across", view.across, box["x"]), ("up", view.up, box["y"])):
+            low, high = sorted(ends)
+            st.session_state[f"{PAGE}.{name}.{axis.name}"] = Axis(axis.name, low, high).range
+    if chosen.points and not chosen.box:
+        point = chosen.points[0]
+        race = played(view, view.shown[point["customdata"][1]], point["x"], point["y"])
+        remember(f"{PAGE}.cell", race, [], 0, link=False)
+
+
+def words(view: Map) -> None:
+    """What the figure shows and what it does not."""
+    race = view.race
+    left = [ENTRANTS[key].title for key in race.entrants if key not in view.shown]
+    if left:
+        st.caption(
+            f"{', '.join(left)} cannot be shown: there is no {symbol(view.across.name)} or no {symbol(view.up.name)} in it."
+        )
+    if any(boundary(view, key) for key in view.shown):
+        exact = (
+            "exactly: this surface is a quadratic"
+            if quadratic(race.landscape)
+            else "as a guide: it knows the minimum's curvature alone"
+        )
+        st.caption(f"Dashed: the largest stable learning rate, derived from the rule, {exact}.")
+    st.caption(
+        "Click a cell to play its run below; draw a box with the toolbar's square to look closer; "
+        f"a reddish cell: {COLOURS[view.colour].nothing}."
+    )
+
+
+begin("Map of outcomes")
+kept, complaints, _ = recall(PAGE, FIRST, read_map)
+chosen, wrong = picked(kept)
+if chosen.race.entrants:
+    chosen = numbers(chosen)
+remember(PAGE, chosen, complaints, 0, link=chosen != kept)
+for sentence in complaints + wrong:
+    st.warning(sentence)
+if not chosen.race.entrants:
+    st.info("Pick at least one rule to see its map.")
+elif not chosen.shown:
+    st.info("None of these rules has both numbers: pick other axes or other rules.")
+else:
+    place = st.empty()
+    if st.session_state.get(f"{PAGE}.seen") != replace(chosen, colour=FIRST.colour):
+        with place:
+            picture(chosen, PREVIEW)
+    with place:
+        picture(chosen, WHOLE)
+    st.session_state[f"{PAGE}.seen"] = replace(chosen, colour=FIRST.colour)
+    words(chosen)
+    if f"{PAGE}.cell" in st.session_state:
+        live(f"{PAGE}.cell", chosen.race, linked=False)

@@ -1,0 +1,255 @@
+"""What a map is: a race, two of its numbers as axes, and what the cells show. A frozen, hashable spec that is also its link."""
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from core import DRIVER, SCHEDULES, Hyper, Schedule, Surface, Sweep, sweep
+from core.rule import Rule
+from core.stability import curvatures, limit, linear
+from core.surface import ANGLE, Point
+from core.sweep import SINGLE, STARTS
+from figures.maps import Shade
+from optimizers import ENTRANTS
+from ui.ranking import floor_of
+from ui.runs import Numbers
+from ui.session import superseded
+from ui.spec import SEPARATOR, Race, read_link
+
+COLOURS = {
+    "final": Shade("final loss", log=True, nothing="diverged"),
+    "best": Shade("best loss", log=True, nothing="never within bounds"),
+    "steps": Shade("steps to the threshold", log=True, nothing="never within the threshold"),
+    "stopped": Shade("step of divergence", log=True, nothing="did not diverge"),
+    "minimum": Shade("minimum reached", log=False, nothing="at no known minimum"),
+}
+"""What the colour of a cell may tell."""
+
+
+CORES = min(2, os.cpu_count() or 1)
+"""Worker processes for a large map."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One number and the range it runs over."""
+
+    name: str
+    low: float
+    high: float
+
+    @property
+    def link(self) -> str:
+        return SEPARATOR.join((self.name, f"{self.low:.6g}", f"{self.high:.6g}"))
+
+    @property
+    def range(self) -> str:
+        """From where to where, as a person types it."""
+        return f"{self.low:.6g} … {self.high:.6g}"
+
+
+@dataclass(frozen=True)
+class Map:
+    """A race's rules, each run at every pair of values of two numbers."""
+
+    race: Race
+    across: Axis
+    up: Axis
+    colour: str = "final"
+
+    @property
+    def shown(self) -> list[str]:
+        """The entrants that have both numbers."""
+        names = {self.across.name, self.up.name}
+        return [key for key in self.race.entrants if names <= options_of(replace(self.race, entrants=(key,))).keys()]
+
+    def link(self) -> dict[str, str]:
+        return {**self.race.link(), "across": self.across.link, "up": self.up.link, "colour": self.colour}
+
+
+def options_of(race: Race) -> dict[str, Hyper]:
+    """Every number of a race that can be an axis, by its name without the rule's or the surface's."""
+    (xlo, xhi), (ylo, yhi) = race.landscape.domain
+    hypers = {name: h for key in race.entrants for name, h in ENTRANTS[key].rule.hypers.items()}
+    hypers |= {name: h for name, h in DRIVER.items() if name not in SINGLE}
+    hypers |= {**race.landscape.hypers, ANGLE.name: ANGLE, **race.decline.hypers}
+    return hypers | dict(zip(STARTS, (Hyper(xlo, xhi, name="x"), Hyper(ylo, yhi, name="y")), strict=True))
+
+
+def read_map(link: Mapping[str, str], default: Map) -> tuple[Map, list[str]]:
+    """The map a link asks for, and a sentence for each thing in it that could not be granted."""
+    own = ("across", "up", "colour")
+    race, problems = read_link({k: v for k, v in link.items() if k not in own}, default.race)
+    colour = link.get("colour", default.colour)
+    if colour not in COLOURS:
+        problems.append(f"The link's colour “{colour[:40]}” is unknown: {default.colour} is shown instead.")
+        colour = default.colour
+    options = options_of(race)
+    axes = {}
+    for side, usual in (("across", default.across), ("up", default.up)):
+        axes[side] = usual if usual.name in options else axis_of("lr", options)
+        if side in link:
+            try:
+                axes[side] = checked_axis(side, link[side], options)
+            except ValueError as error:
+                problems.append(f"The link's {error}; {axes[side].name} is shown instead.")
+    if axes["across"].name == axes["up"].name:
+        problems.append("The link's axes are the same number; the usual ones are shown instead.")
+        axes = {"across": default.across, "up": default.up}
+    return Map(race, **axes, colour=colour), problems
+
+
+def checked_axis(side: str, text: str, options: Mapping[str, Hyper]) -> Axis:
+    """An axis from a link, name~low~high; ValueError in words."""
+    name, *ends = text.split(SEPARATOR)
+    if name not in options:
+        raise ValueError(f"{side} “{name[:40]}” is unknown: allowed is one of {', '.join(options)}")
+    return checked_range(name, " ".join(ends), options) if ends else axis_of(name, options)
+
+
+def checked_range(name: str, text: str, options: Mapping[str, Hyper]) -> Axis:
+    """An axis from its two ends as typed, such as 0.1 … 10; ValueError in words."""
+    ends = re.split(r"[\s…;,]+|\.{2,}|(?<=\d)[–-](?=\d)", text.strip())
+    if len(ends) != 2:
+        raise ValueError(f"{name} from … to “{text[:40]}” is not two numbers, such as {axis_of(name, options).range}")
+    low, high = (options[name].named(name).check(end) for end in ends)
+    if not low < high:
+        raise ValueError(f"{name} from {low:g} to {high:g} is not allowed: it must run upwards")
+    return Axis(name, low, high)
+
+
+def axis_of(name: str, options: Mapping[str, Hyper]) -> Axis:
+    """The axis of a number over its whole range; a learning rate's is the part that matters on most surfaces."""
+    hyper = options[name]
+    if name == "lr":
+        return Axis(name, 1e-4, 1e1)
+    return Axis(name, hyper.low, hyper.high)
+
+
+def values_of(axis: Axis, hyper: Hyper, many: int) -> np.ndarray:
+    """(many,) values from low to high, spaced as the number's slider is."""
+    low, high = axis.low, axis.high
+    if hyper.scale == "log":
+        values = np.geomspace(low, high, many)
+    elif hyper.scale == "complement":
+        values = 1 - np.geomspace(1 - low, 1 - high, many)
+    else:
+        values = np.linspace(low, high, many)
+        if hyper.whole:
+            values = np.unique(np.round(values))
+    return np.clip(values, low, high)
+
+
+def swept(view: Map, key: str, many: int) -> Sweep:
+    """The map of an entrant that is shown, with so many values a side."""
+    axes, race, entrant = (view.across, view.up), view.race, ENTRANTS[key]
+    options = options_of(race)
+    settings = race.settings_of(entrant)
+    taken = {axis.name for axis in axes}
+    return _swept(
+        entrant.rule,
+        race.landscape,
+        race.origin,
+        tuple((name, settings[name]) for name in entrant.rule.hypers if name not in taken),
+        tuple((name, settings[name]) for name in DRIVER if name not in taken),
+        race.decline,
+        tuple((axis.name, tuple(values_of(axis, options[axis.name], many).tolist())) for axis in axes),
+        floor_of(race.landscape) + race["threshold"],
+    )
+
+
+@lru_cache(maxsize=48)
+def _swept(
+    rule: Rule,
+    surface: Surface,
+    start: Point,
+    hypers: Numbers,
+    driver: Numbers,
+    schedule: Schedule,
+    axes: tuple[tuple[str, tuple[float, ...]], ...],
+    threshold: float,
+) -> Sweep:
+    return sweep(
+        rule,
+        surface,
+        axes=dict(axes),
+        start=start,
+        hypers=dict(hypers),
+        schedule=schedule,
+        threshold=threshold,
+        processes=CORES,
+        should_stop=superseded,
+        **dict(driver),  # type: ignore[arg-type]
+    )
+
+
+def boundary(view: Map, key: str, many: int = 96) -> tuple[np.ndarray, np.ndarray] | None:
+    """Where theory says the rule stops being stable, as a line (across, up); None where it has nothing to say.
+
+    It speaks of a linear rule, without decay, near the surface's first minimum, and of maps that have lr as an axis and
+    nothing but the rule's own numbers as the other.
+    """
+    race, rule = view.race, ENTRANTS[key].rule
+    names = [view.across.name, view.up.name]
+    plain = race["weight_decay"] == race["l2"] == 0 and race["clip_norm"] == race["clip_value"] == math.inf
+    if "lr" not in names or not set(names) <= set(rule.hypers) or not plain or not race.landscape.minima or not linear(rule):
+        return None
+    steepest = float(curvatures(race.landscape).max())
+    if not 0 < steepest < math.inf or race.schedule != next(iter(SCHEDULES)):
+        return None
+    other = view.up if names[0] == "lr" else view.across
+    settings = race.settings_of(ENTRANTS[key])
+    values = values_of(other, rule.hypers[other.name], many)
+    lrs = limit(rule, {name: settings[name] for name in rule.hypers} | {other.name: values}) / steepest
+    return (lrs, values) if other is view.up else (values, lrs)
+
+
+def played(view: Map, key: str, across: float, up: float) -> Race:
+    """The race of one cell: this rule alone, with the cell's numbers."""
+    race = replace(view.race, entrants=(key,), hidden=())
+    point = dict(zip(STARTS, race.origin, strict=True))
+    numbers = {}
+    ids = {control.hyper.name: control.id for control in reversed(race.controls)}  # a preset's own comes before the loop's
+    for name, value in ((view.across.name, across), (view.up.name, up)):
+        if name in STARTS:
+            point[name] = value
+        else:
+            numbers[ids[name]] = value
+    race = race.having(numbers)
+    if {view.across.name, view.up.name} & set(STARTS):
+        (start,) = race.landscape.unturned((tuple(point.values()),))  # type: ignore[arg-type]
+        race = replace(race, start=start)
+    return race
+
+
+def shade(view: Map) -> Shade:
+    """What the colour tells on this map."""
+    told = COLOURS[view.colour]
+    known = view.race.landscape.minima + view.race.landscape.local_minima
+    return replace(told, names=tuple(f"{x:.3g}, {y:.3g}" for x, y in known)) if view.colour == "minimum" else told
+
+
+def shades(view: Map, found: Sweep) -> np.ndarray:
+    """What the colour of each cell tells, NaN where there is nothing to tell: it diverged, or never got there."""
+    floor = floor_of(view.race.landscape)
+    diverged = found.stopped <= found.steps
+    if view.colour == "steps":
+        count = found.steps_to(floor + view.race["threshold"])
+        return np.where(count <= found.steps, count, np.nan)
+    if view.colour == "stopped":
+        return np.where(diverged, found.stopped, np.nan)
+    if view.colour == "minimum":
+        surface = view.race.landscape
+        known = surface.minima + surface.local_minima
+        if not known:
+            return np.full(diverged.shape, np.nan)
+        (xlo, xhi), _ = surface.domain
+        which = found.reached(known, within=0.05 * (xhi - xlo))
+        return np.where(which >= 0, which, np.nan)
+    loss = np.where(diverged, np.nan, found.final) if view.colour == "final" else found.best
+    return np.maximum(loss - floor, 0.0) if view.race.landscape.minima else loss

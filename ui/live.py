@@ -1,0 +1,22 @@
+"""A race on the stage, live: what is dragged is computed and drawn, again and again."""
+
+import streamlit as st
+
+from ui.runs import trajectories
+from ui.session import recall, remember
+from ui.spec import Race, asked_for, read_link
+from ui.stage import stage, wish
+from ui.stage.message import pack
+
+
+@st.fragment
+def live(page: str, first: Race, *, linked: bool) -> None:
+    """The page's race, `first` to begin with; while a slider is dragged only this runs again. `linked`: the address follows."""
+    race, problems, seq = recall(page, first, read_link)
+    asked = wish(page + ".stage")
+    released = False
+    if asked and asked["seq"] > seq:
+        race, problems = asked_for(race, asked["values"])
+        seq, released = asked["seq"], asked["released"]
+    remember(page, race, problems, seq, link=linked and released)
+    stage(pack(race, trajectories(race), problems, asked, seq), key=page + ".stage")
