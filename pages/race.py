@@ -1,5 +1,7 @@
 """The race: every rule on one surface, from one start, on the same noise."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core import SCHEDULES
@@ -9,7 +11,8 @@ from surfaces import SURFACES
 from ui.live import live
 from ui.page import begin
 from ui.session import recall, remember
-from ui.spec import EACH, MOST_ENTRANTS, SHARED, Race, read_link
+from ui.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, Race, read_link
+from ui.standings import LENGTHS, standings
 
 PAGE = "race"
 FIRST = Race(
@@ -32,7 +35,7 @@ def picked(race: Race) -> Race:
     """The race with what the pickers say."""
     for name, value in (("surface", race.surface), ("rules", race.entrants), ("lrs", race.lrs), ("schedule", race.schedule)):
         st.session_state.setdefault(f"{PAGE}.{name}", list(value) if isinstance(value, tuple) else value)
-    one, two, three, four = st.columns([3, 5, 3, 3])
+    one, two, three, four = st.columns([3, 5, 4, 3])
     surface = one.selectbox("Surface", list(SURFACES), format_func=lambda key: SURFACES[key].title, key=f"{PAGE}.surface")
     entrants = two.multiselect(
         "Rules",
@@ -45,8 +48,8 @@ def picked(race: Race) -> Race:
     )
     lrs = three.segmented_control(
         "Learning rate",
-        [SHARED, EACH],
-        format_func=lambda key: "shared" if key == SHARED else "each",
+        list(PROTOCOLS),
+        wrap=True,
         required=True,
         key=f"{PAGE}.lrs",
     )
@@ -74,12 +77,25 @@ def code(race: Race) -> None:
         right.code(entrant.rule.code, language="python")
 
 
+def terms(race: Race) -> None:
+    """How the ranking changes with the protocol and the steps; computed only when opened."""
+    shown = st.expander("Who wins under which terms", on_change="rerun", key=f"{PAGE}.terms")
+    if not shown.open:
+        return
+    table = standings(race)
+    columns = {"learning rates": list(table)}
+    columns |= {f"{steps} steps": [row[i] for row in table.values()] for i, steps in enumerate(LENGTHS)}
+    shown.table(columns)
+    shown.caption(f"Lowest loss above the minimum. Tuned: {replace(race, lrs=TUNED).terms}, for each number of steps anew.")
+
+
 begin("Optimizer race")
 kept, complaints, number = recall(PAGE, FIRST, read_link)
 chosen = picked(kept)
 remember(PAGE, chosen, complaints, number, link=chosen != kept)
 if chosen.entrants:
     live(PAGE, FIRST, linked=True)
+    terms(chosen)
     code(chosen)
 else:
     st.info("Pick at least one rule to start the race.")

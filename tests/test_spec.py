@@ -10,7 +10,7 @@ from core import SCHEDULES
 from optimizers import ENTRANTS
 from surfaces import SURFACES
 from ui.runs import trajectories
-from ui.spec import EACH, MOST_ENTRANTS, SHARED, Race, _every_control, asked_for, read_link
+from ui.spec import EACH, MOST_ENTRANTS, PROTOCOLS, SHARED, Race, _every_control, asked_for, read_link
 
 DEFAULT = Race(surface="rosenbrock", entrants=("sgd", "adam"), lrs=EACH, numbers=(("sgd.lr", 1e-3),))
 EVERY = tuple(ENTRANTS)[:MOST_ENTRANTS]
@@ -27,7 +27,7 @@ def test_an_empty_link_is_the_default():
 
 
 @pytest.mark.parametrize("surface", SURFACES)
-@pytest.mark.parametrize("lrs", [SHARED, EACH])
+@pytest.mark.parametrize("lrs", PROTOCOLS)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_control_survives_the_link(surface, lrs, schedule):
     race = Race(surface, EVERY, lrs, schedule, start=(0.25, -1.5), view=(-1.0, 2.0, -3.0, 0.0), look=("3d",), hidden=("sgd",))

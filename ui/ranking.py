@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core import SCHEDULES, Surface, Trajectory
-from ui.spec import EACH, Race
+from ui.spec import TRIED, TUNED, Race
 
 LEVEL = 0.01
 """Final losses nearer than this, relatively, are called level."""
@@ -80,7 +80,7 @@ def cells(result: Result, race: Race) -> list[str]:
     diverged = result.stopped is not None
     return [
         result.title,
-        number(result.lr),
+        number(result.lr) + (" (end of range)" if race.lrs == TUNED and result.lr in TRIED else ""),
         "–" if diverged else number(result.final),
         number(result.best),
         "–" if result.steps_to is None else str(result.steps_to),
@@ -105,7 +105,7 @@ def verdict(found: Sequence[Result], race: Race, surface: Surface, start_loss: f
     if not alive:
         return "Every run diverged: a smaller learning rate or clipping would keep them."
     steps = f"{race['steps']:g} step" + ("s" if race["steps"] != 1 else "")
-    terms = "with one learning rate for all" if race.lrs != EACH else "with the learning rates set here"
+    terms = race.terms
     lost = f" {diverged} of {len(found)} runs diverged." if diverged else ""
     seed = " This is one draw of the noise; another seed may order them differently." if race["noise"] else ""
     if len(alive) == 1:

@@ -13,7 +13,27 @@ from optimizers import ENTRANTS, Entrant
 from surfaces import SURFACES
 
 MOST_ENTRANTS = 12
-SHARED, EACH = "shared", "each"
+SHARED, EACH, DEFAULT, TUNED = "shared", "each", "default", "tuned"
+PROTOCOLS = {
+    SHARED: "with one learning rate for all",
+    EACH: "with the learning rates set here",
+    DEFAULT: "each rule with its default learning rate",
+    TUNED: "each rule with the best of {tries:g} learning rates from {low:g} to {high:g}",
+}
+"""Where the learning rates come from, and how the verdict says it."""
+
+TRIED = (1e-5, 10.0)
+"""The learning rates that tuning tries lie between these, evenly on a logarithmic scale."""
+
+TRIES = Hyper(
+    4,
+    256,
+    "log",
+    whole=True,
+    name="tries",
+    default=64,
+    help="How many learning rates each rule is tried at; the one that ends lowest runs.",
+)
 THRESHOLD = Hyper(1e-12, 1e3, "log", name="threshold", default=1e-3, help="The table counts the steps to a loss this near.")
 SEPARATOR = "~"  # needs no escape in a link, unlike the comma
 LOOKS = ("3d", "linear")
@@ -92,7 +112,7 @@ class Race:
     def controls(self) -> list[Control]:
         """The controls that matter to this race, in the order they are shown."""
         entrants = [ENTRANTS[key] for key in self.entrants]
-        shared = [_SHARED_LR] if self.lrs == SHARED else []
+        shared = {SHARED: [_SHARED_LR], TUNED: [_TRIES]}.get(self.lrs, [])
         surface, schedule = SURFACES[self.surface], SCHEDULES[self.schedule]
         return [
             *shared,
@@ -128,11 +148,20 @@ class Race:
         return x0, x1, y0, y1
 
     def settings_of(self, entrant: Entrant) -> dict[str, float]:
-        """Every number the entrant runs with: its rule's hyperparameters and the loop's settings, its own where it has them."""
+        """Every number the entrant runs with: its rule's hyperparameters and the loop's settings, its own where it has them.
+
+        A learning rate that is tuned is still the default here.
+        """
         common = {name: self[name] for name in DRIVER}
         own = {c.hyper.name: self[c.id] for c in _entrant_controls(entrant)}
-        shared = {"lr": self["lr"]} if self.lrs == SHARED else {}
-        return {**common, **own, **shared}
+        lr = {SHARED: self["lr"], EACH: own["lr"]}.get(self.lrs, entrant.hypers["lr"].default)
+        return {**common, **own, "lr": lr}
+
+    @property
+    def terms(self) -> str:
+        """Where the learning rates come from, in words."""
+        low, high = TRIED
+        return PROTOCOLS[self.lrs].format(tries=self[TRIES.name], low=f"{low:.0e}".replace("e-0", "e−"), high=high)
 
     @property
     def decline(self) -> Schedule:
@@ -199,7 +228,7 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
     race = Race(
         surface=surface,
         entrants=base.entrants,
-        lrs=choice("lrs", (SHARED, EACH), base.lrs),
+        lrs=choice("lrs", PROTOCOLS, base.lrs),
         schedule=choice("schedule", SCHEDULES, base.schedule),
         numbers=base.numbers,
         start=place("start", 2),  # type: ignore[arg-type]
@@ -266,6 +295,7 @@ def _quoted(value: Any) -> str:
 
 
 _SHARED_LR = Control("lr", "All rules", next(iter(ENTRANTS.values())).hypers["lr"].with_default(1e-2))
+_TRIES = Control(TRIES.name, "All rules", TRIES)
 _RUN = [Control("steps", "Run", DRIVER["steps"]), Control(THRESHOLD.name, "Run", THRESHOLD)]
 _GRADIENT = [Control(name, "Noise, clipping, decay", hyper, True) for name, hyper in DRIVER.items() if name != "steps"]
 
@@ -289,7 +319,7 @@ def _schedule_controls(schedule: Schedule) -> Iterator[Control]:
 @cache
 def _every_control() -> Mapping[str, Control]:
     def every() -> Iterator[Control]:
-        yield from (_SHARED_LR, *_RUN, *_GRADIENT)
+        yield from (_SHARED_LR, _TRIES, *_RUN, *_GRADIENT)
         for schedule in SCHEDULES.values():
             yield from _schedule_controls(schedule)
         for surface in SURFACES.values():

@@ -1,0 +1,64 @@
+"""Fair learning rates: what each protocol means, and that the winner depends on it."""
+
+import numpy as np
+import pytest
+
+from core import simulate
+from optimizers import ENTRANTS
+from surfaces import SURFACES
+from ui.ranking import cells, results, verdict
+from ui.runs import trajectories
+from ui.spec import DEFAULT, SHARED, TRIED, TUNED, Race
+from ui.standings import LENGTHS, standings
+
+TEN = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamax", "nadam", "amsgrad")
+RACE = Race("rosenbrock", TEN, TUNED, numbers=(("steps", 200.0),), start=(-2.0, 2.0))
+
+
+def searched(key: str, steps: int, many: int) -> tuple[float, float]:
+    """The lowest final loss and its learning rate, by running one after the other."""
+    best = np.inf, np.nan
+    for lr in np.geomspace(*TRIED, many):
+        run = simulate(ENTRANTS[key].rule, SURFACES["rosenbrock"], start=(-2.0, 2.0), hypers={"lr": lr}, steps=steps)
+        best = min(best, (float(run.final[0]), float(lr)))
+    return best
+
+
+@pytest.mark.parametrize("key", TEN)
+def test_tuned_is_what_a_grid_search_finds(key):
+    loss, lr = searched(key, 200, 64)
+    run = trajectories(RACE)[key]
+    assert (run.final[0], run.lr[0, 0]) == (loss, lr)
+
+
+def test_default_is_each_rules_own_and_shared_is_one():
+    for key, run in trajectories(RACE.choosing("rosenbrock", TEN, DEFAULT, "constant")).items():
+        assert run.lr[0, 0] == ENTRANTS[key].hypers["lr"].default
+    shared = RACE.choosing("rosenbrock", TEN, SHARED, "constant").having({"lr": 0.02})
+    assert {float(run.lr[0, 0]) for run in trajectories(shared).values()} == {0.02}
+
+
+def test_every_rule_has_the_same_number_of_tries():
+    few = RACE.having({"tries": 5.0})
+    grid = np.geomspace(*TRIED, 5)
+    assert all(run.lr[0, 0] in grid for run in trajectories(few).values())
+
+
+def test_the_winner_changes_with_the_protocol_and_with_the_steps():
+    table = standings(RACE)
+    winners = {protocol: [cell.split(" (")[0] for cell in row] for protocol, row in table.items()}
+    assert len(set(winners[TUNED])) >= 3
+    assert winners[SHARED] != winners[TUNED]
+    for i, steps in enumerate(LENGTHS[:3]):
+        best = min(TEN, key=lambda key: searched(key, steps, 64)[0])
+        assert ENTRANTS[best].title == winners[TUNED][i]
+
+
+def test_the_terms_and_an_end_of_the_range_are_said():
+    longer = RACE.having({"steps": 500.0})
+    runs = trajectories(longer)
+    found = results(runs, {key: ENTRANTS[key].title for key in runs}, longer)
+    assert "each rule with the best of 64 learning rates from 1e−5 to 10" in verdict(found, longer, longer.landscape, 100.0)
+    told = {result.key: cells(result, longer)[1] for result in found}
+    assert told["adadelta"] == "10 (end of range)"
+    assert "end" not in told["adam"]

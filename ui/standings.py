@@ -1,0 +1,27 @@
+"""Who wins under which terms: the same race under each protocol, for fewer and for more steps."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from optimizers import ENTRANTS
+from ui.ranking import number, places, results
+from ui.runs import trajectories
+from ui.spec import EACH, PROTOCOLS, Race
+
+LENGTHS = (30, 100, 300, 1000)
+
+
+def standings(race: Race, lengths: Sequence[int] = LENGTHS) -> dict[str, list[str]]:
+    """For each protocol the winner and its loss above the minimum after so many steps."""
+    titles = {key: ENTRANTS[key].title for key in race.entrants}
+    table = {}
+    for protocol in (key for key in PROTOCOLS if key != EACH or race.lrs == EACH):
+        row = []
+        for steps in lengths:
+            now = replace(race, lrs=protocol).having({"steps": float(steps)})
+            found = results(trajectories(now), titles, now)
+            rank = places(found)
+            best = min(found, key=lambda result: rank[result.key])
+            row.append(f"{best.title} ({number(best.final)})" if best.stopped is None else "all diverged")
+        table[protocol] = row
+    return table
