@@ -27,7 +27,7 @@ from ui.grid import (
     values_of,
 )
 from ui.runs import trajectories
-from ui.spec import EACH, SHARED, Race
+from ui.spec import EACH, PROTOCOLS, SHARED, Race
 
 FIRST = Map(Race("ravine", ("momentum", "nesterov"), numbers=(("steps", 80.0),)), Axis("lr", 1e-3, 1.0), Axis("mu", 0.0, 0.99))
 
@@ -100,6 +100,16 @@ def test_a_cell_that_is_played_ends_where_the_map_says(across, up, race):
         for i, j in ((0, 0), (1, 2), (2, 1)):
             (run,) = trajectories(played(view, key, float(xs[i]), float(ys[j]))).values()
             assert run.final[0] == pytest.approx(found.final[i, j], rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("lrs", PROTOCOLS)
+def test_a_cell_can_be_played_whatever_the_protocol(lrs):
+    view, _ = seen({**FIRST.link(), "lrs": lrs})
+    for now in (view, replace(view, across=Axis("kappa", 2.0, 50.0))):
+        found = swept(now, "nesterov", 3)
+        xs, ys = (float(values[1]) for values in found.axes.values())
+        (run,) = trajectories(played(now, "nesterov", xs, ys)).values()
+        assert run.final[0] == pytest.approx(found.final[1, 1], rel=1e-6)
 
 
 def test_shades_say_what_they_are_called():

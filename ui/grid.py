@@ -19,7 +19,7 @@ from optimizers import ENTRANTS
 from ui.ranking import floor_of
 from ui.runs import Numbers
 from ui.session import superseded
-from ui.spec import SEPARATOR, Race, read_link
+from ui.spec import DEFAULT, EACH, SEPARATOR, TUNED, Race, read_link
 
 COLOURS = {
     "final": Shade("final loss", log=True, nothing="diverged"),
@@ -85,6 +85,7 @@ def read_map(link: Mapping[str, str], default: Map) -> tuple[Map, list[str]]:
     """The map a link asks for, and a sentence for each thing in it that could not be granted."""
     own = ("across", "up", "colour")
     race, problems = read_link({k: v for k, v in link.items() if k not in own}, default.race)
+    race = replace(race, lrs=DEFAULT) if race.lrs == TUNED else race  # every cell its own terms: nothing to tune
     colour = link.get("colour", default.colour)
     if colour not in COLOURS:
         problems.append(f"The link's colour “{colour[:40]}” is unknown: {default.colour} is shown instead.")
@@ -211,17 +212,16 @@ def boundary(view: Map, key: str, many: int = 96) -> tuple[np.ndarray, np.ndarra
 
 def played(view: Map, key: str, across: float, up: float) -> Race:
     """The race of one cell: this rule alone, with the cell's numbers."""
-    race = replace(view.race, entrants=(key,), hidden=())
-    point = dict(zip(STARTS, race.origin, strict=True))
-    numbers = {}
+    return alone(view.race, key, {view.across.name: across, view.up.name: up})
+
+
+def alone(race: Race, key: str, numbers: Mapping[str, float]) -> Race:
+    """The race of one entrant, with some numbers (named as axes are) changed."""
+    race = replace(race, entrants=(key,), hidden=(), lrs=EACH if "lr" in numbers else race.lrs)
+    point = dict(zip(STARTS, race.origin, strict=True)) | {name: numbers[name] for name in STARTS if name in numbers}
     ids = {control.hyper.name: control.id for control in reversed(race.controls)}  # a preset's own comes before the loop's
-    for name, value in ((view.across.name, across), (view.up.name, up)):
-        if name in STARTS:
-            point[name] = value
-        else:
-            numbers[ids[name]] = value
-    race = race.having(numbers)
-    if {view.across.name, view.up.name} & set(STARTS):
+    race = race.having({ids[name]: value for name, value in numbers.items() if name not in STARTS})
+    if numbers.keys() & set(STARTS):
         (start,) = race.landscape.unturned((tuple(point.values()),))  # type: ignore[arg-type]
         race = replace(race, start=start)
     return race

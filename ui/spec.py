@@ -18,7 +18,7 @@ PROTOCOLS = {
     SHARED: "with one learning rate for all",
     EACH: "with the learning rates set here",
     DEFAULT: "each rule with its default learning rate",
-    TUNED: "each rule with the best of {tries:g} learning rates from {low:g} to {high:g}",
+    TUNED: "each rule with the best of {tries:g} learning rates from {low} to {high:g}",
 }
 """Where the learning rates come from, and how the verdict says it."""
 
