@@ -325,7 +325,7 @@ def prepared(
     steps, seed = int(_single("steps", steps)), int(_single("seed", seed))
     rates = rule.check(hypers)
     factors = scheduled(schedule).factors(steps)
-    x0 = _starts(objective, start, {**rates, **checked, "schedule": factors[0]})
+    x0 = starts(objective, start, {**rates, **checked, "schedule": factors[0]})
     rate = rates.pop("lr")
     effects = frozenset(name for name, value in checked.items() if np.any(np.asarray(value) != DRIVER[name].off))
     # A norm bound of infinity within a batch is the largest number: inf/inf would not be 1.
@@ -359,7 +359,7 @@ def _single(name: str, value: Any) -> float:
     return number
 
 
-def _starts(objective: Objective, start: Any, settings: Mapping[str, Any]) -> np.ndarray:
+def starts(objective: Objective, start: Any, settings: Mapping[str, Any]) -> np.ndarray:
     """(runs, parameters): as many runs as the starts and the arrays among the settings say."""
     start = getattr(objective, "start", None) if start is None else start
     if start is None:

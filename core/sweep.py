@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.rule import Rule
-from core.simulate import DIVERGENCE_BOUND, DRIVER, Analytic, Course, march, on_arrays, prepared, scheduled
+from core.simulate import DIVERGENCE_BOUND, DRIVER, Analytic, Course, march, on_arrays, prepared, scheduled, starts
 from core.surface import ANGLE, Surface
 from core.workers import workers
 
@@ -281,19 +281,19 @@ def _course(
     schedule = scheduled(settings.get("schedule"))
     own, loop = take(rule.hypers), take(name for name in DRIVER if name not in SINGLE)
     shape, decline = take([*surface.hypers, ANGLE.name] if surface else ()), take(schedule.hypers)
-    if moved := take(STARTS):
-        begin = np.asarray(objective.start if start is None else start, dtype=np.float64)
-        runs = len(next(iter(moved.values())))
-        start = np.stack([moved.get(name, np.full(runs, begin[i])) for i, name in enumerate(STARTS)], axis=-1)
+    runs = max((len(numbers) for numbers in values.values()), default=1)
+    begins = np.repeat(starts(objective, start, {}), runs, axis=0)
+    for name, numbers in take(STARTS[: begins.shape[1]]).items():
+        begins[:, STARTS.index(name)] = numbers
     if left:
         known = [*rule.hypers, *(n for n in DRIVER if n not in SINGLE), *schedule.hypers, *STARTS]
         known += [*surface.hypers, ANGLE.name] if surface else []
         raise ValueError(f"axis {next(iter(left))!r} is unknown: allowed is one of {', '.join(known)}")
     if surface and shape:
-        objective = surface.across(start=start, **shape)
-        start = objective.start
+        objective = surface.across(start=begins, **shape)
+        begins = objective.start
     settings = {**settings, **loop, "schedule": schedule.with_(**decline)}
-    return prepared(rule, objective, start=start, hypers={**hypers, **own}, **settings)
+    return prepared(rule, objective, start=begins, hypers={**hypers, **own}, **settings)
 
 
 def _height(objective: Any) -> Callable[[np.ndarray], np.ndarray]:

@@ -52,6 +52,14 @@ NOTHING = "rgba(150, 60, 60, 0.28)"
 
 THEORY = "#d6246e"
 
+VALUES = ("#2c6fbb", "#3aa6a0", "#8fbf4d", "#e6b422", "#d8602a")
+"""Runs along one number, from its low end to its high one."""
+
+CURSOR = "#7a3cff"
+TICK = "#8a8f98"
+GROUND = "rgba(120, 135, 150, 0.45)"
+START = {"symbol": "cross-thin", "size": 13, "line": {"width": 2, "color": "#8a8f98"}}
+
 
 def rule_colours(keys: Iterable[str]) -> dict[str, str]:
     """A colour for each key, by its place; colours repeat when there are more keys than colours."""

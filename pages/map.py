@@ -1,20 +1,17 @@
 """The map: two numbers, every pair of their values a run."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from core import Hyper
 from core.notation import symbol
 from core.stability import quadratic
 from figures.maps import TOOLS, Panel, Side, maps
 from optimizers import ENTRANTS
-from surfaces import SURFACES
-from ui.grid import COLOURS, Axis, Map, axis_of, boundary, checked_range, options_of, played, read_map, shade, shades, swept
+from ui.grid import COLOURS, Axis, Map, boundary, options_of, played, read_map, shade, shades, swept
 from ui.live import live
 from ui.page import begin
+from ui.pickers import axis, other_numbers, surface_and_rules
 from ui.session import recall, remember
 from ui.spec import SHARED, Race
 
@@ -30,64 +27,18 @@ MOST_RULES = 6
 
 def picked(view: Map) -> tuple[Map, list[str]]:
     """The map with what the pickers say, and what is wrong with it."""
-    race = view.race
-    for name, value in (("surface", race.surface), ("rules", list(race.entrants)), ("colour", view.colour)):
-        st.session_state.setdefault(f"{PAGE}.{name}", value)
+    st.session_state.setdefault(f"{PAGE}.colour", view.colour)
     one, two, three = st.columns([3, 6, 3])
-    surface = one.selectbox("Surface", list(SURFACES), format_func=lambda key: SURFACES[key].title, key=f"{PAGE}.surface")
-    entrants = two.multiselect(
-        "Rules",
-        list(ENTRANTS),
-        format_func=lambda key: ENTRANTS[key].title,
-        max_selections=MOST_RULES,
-        select_all=False,
-        wrap=True,
-        key=f"{PAGE}.rules",
-    )
+    race = surface_and_rules(PAGE, view.race, one, two, most=MOST_RULES)
     colour = three.selectbox("Colour", list(COLOURS), format_func=lambda key: COLOURS[key].words, key=f"{PAGE}.colour")
-    race = race.choosing(surface, tuple(entrants), race.lrs, race.schedule)
     options = options_of(race)
-    one, two, three, four = st.columns([3, 3, 3, 3])
-    across, wrong = side("across", view.across, options, one, two)
-    up, wrong_too = side("up", view.up, {name: hyper for name, hyper in options.items() if name != across.name}, three, four)
+    one, two, three, four = st.columns(4)
+    across, wrong = axis(PAGE, "across", view.across, options, one, two)
+    rest = {name: hyper for name, hyper in options.items() if name != across.name}
+    up, wrong_too = axis(PAGE, "up", view.up, rest, three, four)
+    if race.entrants:
+        race = other_numbers(PAGE, race, {across.name, up.name})
     return Map(race, across, up, colour), wrong + wrong_too
-
-
-def side(
-    name: str,
-    now: Axis,
-    options: Mapping[str, Hyper],
-    place: DeltaGenerator,
-    range_: DeltaGenerator,
-) -> tuple[Axis, list[str]]:
-    """One axis: which number, and from where to where."""
-    key = f"{PAGE}.{name}"
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = now.name if now.name in options else next(iter(options))
-    chosen = place.selectbox(name.capitalize(), list(options), format_func=symbol, key=key)
-    usual = now if now.name == chosen else axis_of(chosen, options)
-    st.session_state.setdefault(f"{key}.{chosen}", usual.range)
-    text = range_.text_input("from … to", key=f"{key}.{chosen}", help=f"Allowed: {options[chosen].allowed}.")
-    try:
-        return checked_range(chosen, text, options), []
-    except ValueError as error:
-        return usual, [f"{error}; {usual.range} is shown."]
-
-
-def numbers(view: Map) -> Map:
-    """The map with its other numbers as the sliders say."""
-    race = view.race
-    taken = {view.across.name, view.up.name}
-    with st.expander("Other numbers"):
-        columns = st.columns(4)
-        changed = {}
-        for i, control in enumerate(c for c in race.controls if c.hyper.name not in taken):
-            stops = sorted({*control.hyper.stops, race[control.id]})
-            st.session_state.setdefault(f"{PAGE}.{control.id}", race[control.id])
-            changed[control.id] = columns[i % 4].select_slider(
-                control.title, stops, format_func=control.write, key=f"{PAGE}.{control.id}", help=control.hyper.help
-            )
-    return replace(view, race=race.having(changed))
 
 
 def picture(view: Map, many: int) -> None:
@@ -110,9 +61,9 @@ def touched() -> None:
     view, *_ = st.session_state[PAGE]
     chosen = st.session_state[f"{PAGE}.chart.{WHOLE}"].selection
     for box in chosen.box:
-        for name, axis, ends in (("across", view.across, box["x"]), ("up", view.up, box["y"])):
+        for name, old, ends in (("across", view.across, box["x"]), ("up", view.up, box["y"])):
             low, high = sorted(ends)
-            st.session_state[f"{PAGE}.{name}.{axis.name}"] = Axis(axis.name, low, high).range
+            st.session_state[f"{PAGE}.{name}.{old.name}"] = Axis(old.name, low, high).range
     if chosen.points and not chosen.box:
         point = chosen.points[0]
         race = played(view, view.shown[point["customdata"][1]], point["x"], point["y"])
@@ -143,8 +94,6 @@ def words(view: Map) -> None:
 begin("Map of outcomes")
 kept, complaints, _ = recall(PAGE, FIRST, read_map)
 chosen, wrong = picked(kept)
-if chosen.race.entrants:
-    chosen = numbers(chosen)
 remember(PAGE, chosen, complaints, 0, link=chosen != kept)
 for sentence in complaints + wrong:
     st.warning(sentence)

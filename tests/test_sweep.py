@@ -60,6 +60,13 @@ def test_the_surface_may_be_an_axis():
         same(cell, alone("adam", surface, hypers={"lr": 0.1}), 0.1)
 
 
+def test_a_parameter_of_the_surface_may_be_the_only_axis():
+    kappas = np.array([2.0, 30.0, 100.0])
+    found = sweep(RULES["sgd"], RAVINE, axes={"kappa": kappas}, hypers={"lr": 0.01}, steps=60)
+    for (i,), cell in cells(found, 0.1):
+        same(cell, alone("sgd", RAVINE.with_(kappa=float(kappas[i])), hypers={"lr": 0.01}), 0.1)
+
+
 def test_a_start_turns_along_with_the_angle():
     start = (1.0, -0.5)
     found = sweep(RULES["sgd"], RAVINE, axes={"angle": [30.0, 170.0]}, start=start, hypers={"lr": 0.01}, steps=60)

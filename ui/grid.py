@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -148,8 +148,12 @@ def values_of(axis: Axis, hyper: Hyper, many: int) -> np.ndarray:
 
 def swept(view: Map, key: str, many: int) -> Sweep:
     """The map of an entrant that is shown, with so many values a side."""
-    axes, race, entrant = (view.across, view.up), view.race, ENTRANTS[key]
-    options = options_of(race)
+    return swept_along((view.across, view.up), view.race, key, many)
+
+
+def swept_along(axes: Sequence[Axis], race: Race, key: str, many: int) -> Sweep:
+    """An entrant run at so many values along each of the axes, which it has."""
+    entrant, options = ENTRANTS[key], options_of(race)
     settings = race.settings_of(entrant)
     taken = {axis.name for axis in axes}
     return _swept(
@@ -192,22 +196,30 @@ def _swept(
 def boundary(view: Map, key: str, many: int = 96) -> tuple[np.ndarray, np.ndarray] | None:
     """Where theory says the rule stops being stable, as a line (across, up); None where it has nothing to say.
 
-    It speaks of a linear rule, without decay, near the surface's first minimum, and of maps that have lr as an axis and
-    nothing but the rule's own numbers as the other.
+    It speaks of maps that have lr as an axis and nothing but the rule's own numbers as the other.
     """
     race, rule = view.race, ENTRANTS[key].rule
     names = [view.across.name, view.up.name]
-    plain = race["weight_decay"] == race["l2"] == 0 and race["clip_norm"] == race["clip_value"] == math.inf
-    if "lr" not in names or not set(names) <= set(rule.hypers) or not plain or not race.landscape.minima or not linear(rule):
-        return None
-    steepest = float(curvatures(race.landscape).max())
-    if not 0 < steepest < math.inf or race.schedule != next(iter(SCHEDULES)):
+    bends = theory_of(race, key)
+    if "lr" not in names or not set(names) <= set(rule.hypers) or bends is None:
         return None
     other = view.up if names[0] == "lr" else view.across
     settings = race.settings_of(ENTRANTS[key])
     values = values_of(other, rule.hypers[other.name], many)
-    lrs = limit(rule, {name: settings[name] for name in rule.hypers} | {other.name: values}) / steepest
+    lrs = limit(rule, {name: settings[name] for name in rule.hypers} | {other.name: values}) / bends.max()
     return (lrs, values) if other is view.up else (values, lrs)
+
+
+def theory_of(race: Race, key: str) -> np.ndarray | None:
+    """The curvatures (2,) on which a rule's theory stands; None where it has nothing to say.
+
+    It speaks of a linear rule, with a constant lr and neither decay nor clipping, near the surface's first minimum.
+    """
+    plain = race["weight_decay"] == race["l2"] == 0 and race["clip_norm"] == race["clip_value"] == math.inf
+    if not plain or race.schedule != next(iter(SCHEDULES)) or not race.landscape.minima or not linear(ENTRANTS[key].rule):
+        return None
+    bends = curvatures(race.landscape)
+    return bends if 0 < bends.max() < math.inf else None
 
 
 def played(view: Map, key: str, across: float, up: float) -> Race:

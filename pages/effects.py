@@ -1,0 +1,129 @@
+"""Effects: what one number does, over its whole range."""
+
+import numpy as np
+import streamlit as st
+
+from core.notation import symbol
+from core.stability import quadratic
+from figures import effects, theme
+from figures.maps import TOOLS, Side
+from optimizers import ENTRANTS
+from ui.effect import FAN, NEAR, Effect, fan, gap, profile, read_effect, ticks, width
+from ui.grid import Axis, options_of, values_of
+from ui.page import begin
+from ui.pickers import axis, other_numbers, surface_and_rules
+from ui.ranking import floor_of, number
+from ui.session import recall, remember
+from ui.spec import SHARED, Race
+
+PAGE = "effects"
+FIRST = Effect(
+    Race("ravine", ("sgd", "momentum", "nesterov", "adam"), SHARED, numbers=(("lr", 0.02), ("steps", 150.0))),
+    Axis("lr", 1e-3, 1.0),
+    "momentum",
+)
+MOST_RULES = 8
+GRID = 90
+COLOURS = theme.rule_colours(ENTRANTS)
+
+
+def picked(now: Effect) -> tuple[Effect, list[str]]:
+    """The effect with what the pickers say, and what is wrong with it."""
+    one, two = st.columns([1, 2])
+    race = surface_and_rules(PAGE, now.race, one, two, most=MOST_RULES)
+    one, two, three, four = st.columns(4)
+    along, wrong = axis(PAGE, "number", now.axis, options_of(race), one, two)
+    able = Effect(race, along, now.rule).shown
+    if not able:
+        return Effect(race, along, now.rule), wrong
+    if st.session_state.get(f"{PAGE}.rule") not in able:
+        st.session_state[f"{PAGE}.rule"] = now.rule if now.rule in able else able[0]
+    rule = three.selectbox("Paths of", able, format_func=lambda key: ENTRANTS[key].title, key=f"{PAGE}.rule")
+    stops = values_of(along, options_of(race)[along.name], FAN).tolist()
+    middle = stops[len(stops) // 2] if now.at is None else min(stops, key=lambda stop: abs(stop - now.at))
+    key = f"{PAGE}.at.{along.name}"
+    if st.session_state.get(key) not in stops:
+        st.session_state[key] = middle
+    at = four.select_slider(f"Cursor: {symbol(along.name)}", stops, format_func=lambda v: f"{v:.4g}", key=key)
+    race = other_numbers(PAGE, race, {along.name})
+    return Effect(race, along, rule, at if at != middle or now.at is not None else None), wrong
+
+
+def ground(effect: Effect) -> effects.Ground:
+    """The surface under the paths, its heights on a logarithmic scale so that valleys show."""
+    x0, x1, y0, y1 = effect.race.window
+    xs, ys = np.linspace(x0, x1, GRID), np.linspace(y0, y1, GRID)
+    heights = effect.race.landscape.value(np.stack(np.meshgrid(xs, ys), axis=-1))
+    above = heights - heights.min()
+    return effects.Ground(xs, ys, np.log1p(above / (np.quantile(above, 0.08) or 1.0)))
+
+
+def picture(effect: Effect) -> None:
+    """Paths, curves and profile of one number."""
+    scale = options_of(effect.race)[effect.axis.name].scale
+    side = Side(symbol(effect.axis.name), scale == "log")
+    values, runs = fan(effect)
+    floor = floor_of(effect.race.landscape)
+    paths = [
+        effects.Path(
+            float(value),
+            run.x[: run.stopped[0], 0],
+            np.maximum(run.value[: run.stopped[0], 0] - floor, 0.0),
+            bool(run.diverged[0]),
+        )
+        for value, run in zip(values, runs, strict=True)
+    ]
+    found = {key: profile(effect, key) for key in effect.shown}
+    lines = [
+        effects.Line(ENTRANTS[key].title, COLOURS[key], outcome.axes[effect.axis.name], gap(effect, outcome))
+        for key, outcome in found.items()
+    ]
+    start = max(float(paths[0].gap[0]), 1e-12)
+    cursor = effect.at if effect.at is not None else float(values[len(values) // 2])
+    one, two, three = st.columns(3)
+    one.plotly_chart(effects.fan(paths, ground(effect), side, cursor), key=f"{PAGE}.fan", config=TOOLS)
+    two.plotly_chart(effects.curves(paths, side, cursor), key=f"{PAGE}.curves", config=TOOLS)
+    three.plotly_chart(effects.profile(lines, side, cursor, ticks(effect), start), key=f"{PAGE}.profile", config=TOOLS)
+    table(effect, found, logarithmic=side.log)
+
+
+def table(effect: Effect, found: dict, *, logarithmic: bool) -> None:
+    """Each rule's best value, and how much of the range is about as good."""
+    rows = []
+    for key, outcome in found.items():
+        loss = gap(effect, outcome)
+        best = int(loss.argmin())
+        row = {
+            "Rule": ENTRANTS[key].title,
+            f"best {symbol(effect.axis.name)}": number(float(outcome.axes[effect.axis.name][best])),
+        }
+        row["final loss there"] = number(float(loss[best]))
+        if logarithmic:
+            row[f"decades within {NEAR:g}× of it"] = f"{width(effect, outcome):.2f}"
+        row["diverged"] = f"{(outcome.stopped <= outcome.steps).mean():.0%} of the range"
+        rows.append(row)
+    st.table(rows)
+    left = [ENTRANTS[key].title for key in effect.race.entrants if key not in found]
+    if left:
+        st.caption(f"{', '.join(left)} cannot be shown: there is no {symbol(effect.axis.name)} in it.")
+    if ticks(effect):
+        exact = (
+            "exact here: the surface is a quadratic"
+            if quadratic(effect.race.landscape)
+            else "a guide here, from the minimum alone"
+        )
+        st.caption(f"Dashed: what theory says of {ENTRANTS[effect.rule].title}, derived from the rule; {exact}.")
+
+
+begin("What one number does")
+kept, complaints, _ = recall(PAGE, FIRST, read_effect)
+chosen, wrong = picked(kept)
+remember(PAGE, chosen, complaints, 0, link=chosen != kept)
+for sentence in complaints + wrong:
+    st.warning(sentence)
+if not chosen.race.entrants:
+    st.info("Pick at least one rule to see what the number does.")
+elif not chosen.shown:
+    st.info("None of these rules has this number: pick another one or other rules.")
+else:
+    picture(chosen)

@@ -1,0 +1,114 @@
+"""What one number does: the link, the runs drawn, the profile and what theory names, against runs made alone."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import simulate
+from figures import effects
+from figures.maps import Side
+from optimizers import ENTRANTS, RULES
+from surfaces import SURFACES
+from ui.effect import FAN, FINE, Effect, fan, gap, profile, read_effect, ticks, width
+from ui.grid import Axis, axis_of, options_of
+from ui.spec import PROTOCOLS, Race
+
+RACE = Race("ravine", ("sgd", "momentum", "adam"), numbers=(("lr", 0.02), ("steps", 60.0)))
+FIRST = Effect(RACE, Axis("lr", 1e-3, 1.0), "momentum")
+EVERY = tuple(ENTRANTS)[:12]
+
+
+@pytest.mark.parametrize("name", options_of(replace(RACE, entrants=EVERY)))
+def test_every_number_survives_the_link_and_has_a_profile(name):
+    race = replace(RACE, entrants=EVERY)
+    effect = Effect(race, axis_of(name, options_of(race)), "adam", at=None)
+    effect = replace(effect, rule=effect.shown[0])
+    assert read_effect(effect.link(), FIRST) == (effect, [])
+    assert len(profile(effect, effect.rule).final) > 1
+
+
+@pytest.mark.parametrize("lrs", PROTOCOLS)
+def test_what_is_drawn_is_on_the_profile(lrs):
+    effect, problems = read_effect({**FIRST.link(), "lrs": lrs, "number": "kappa~2~80"}, FIRST)
+    assert problems == []
+    values, runs = fan(effect)
+    found = profile(effect, effect.rule)
+    assert (len(values), len(found.final)) == (FAN, FINE)
+    for value, run in zip(values, runs, strict=True):
+        near = int(np.abs(found.axes["kappa"] - value).argmin())
+        if found.axes["kappa"][near] == pytest.approx(value, rel=1e-12):
+            assert run.final[0] == pytest.approx(found.final[near], rel=1e-6)
+
+
+def test_the_drawn_runs_are_those_of_simulate():
+    values, runs = fan(FIRST)
+    for value, run in zip(values, runs, strict=True):
+        alone = simulate(RULES["momentum"], SURFACES["ravine"], hypers={"lr": value}, steps=60)
+        np.testing.assert_array_equal(run.x, alone.x)
+
+
+@pytest.mark.parametrize(
+    ("link", "sentence"),
+    [
+        ({"number": "zeta"}, "number “zeta” is unknown"),
+        ({"number": "lr~2~1"}, "must run upwards"),
+        ({"rule": "lion"}, "rule “lion” is not in the race"),
+        ({"at": "nan"}, "at = nan is not allowed"),
+        ({"at": "x"}, "at = 'x' is not a number"),
+    ],
+)
+def test_a_bad_link_gets_one_sentence(link, sentence):
+    effect, problems = read_effect({**FIRST.link(), **link}, FIRST)
+    assert len(problems) == 1
+    assert sentence in problems[0]
+    assert effect.rule in effect.shown
+
+
+def test_theory_names_what_the_runs_show():
+    race = RACE.having({"ravine.kappa": 40.0, "steps": 400.0})
+    named = ticks(Effect(race, Axis("lr", 1e-3, 1.0), "sgd"))
+    assert named == pytest.approx({"largest stable": 2 / 40, "fastest": 2 / 41})
+    found = profile(Effect(race, Axis("lr", 1e-3, 1.0), "sgd"), "sgd")
+    best = found.axes["lr"][found.final.argmin()]
+    assert best == pytest.approx(2 / 41, rel=0.05)
+    assert ticks(Effect(race, Axis("lr", 1e-3, 1.0), "adam")) == {}
+    mus = ticks(Effect(race.having({"lr": 0.01}), Axis("mu", 0.0, 0.99), "momentum"))
+    assert mus == pytest.approx({"fastest": (1 - math.sqrt(0.01)) ** 2}, rel=1e-6)
+
+
+def test_the_width_counts_decades():
+    found = profile(FIRST, "sgd")
+    loss = gap(FIRST, found)
+    good = loss <= 10 * loss.min()
+    assert width(FIRST, found) == pytest.approx(good.mean() * 3)
+    assert 0 < width(FIRST, found) < 3
+    lost = profile(Effect(RACE, Axis("lr", 10.0, 100.0), "sgd"), "sgd")
+    assert width(Effect(RACE, Axis("lr", 10.0, 100.0), "sgd"), lost) == 0.0
+
+
+def test_the_figures_draw_what_they_are_given():
+    path = effects.Path(0.1, np.array([[0.0, 1.0], [0.5, 0.5]]), np.array([2.0, 1.0]), False)
+    gone = effects.Path(1.0, np.array([[0.0, 1.0], [9.0, 9.0]]), np.array([2.0, 1e20]), True)
+    ground = effects.Ground(np.linspace(0, 1, 4), np.linspace(0, 1, 4), np.arange(16.0).reshape(4, 4))
+    side = Side("lr", True)
+    drawn: Any = effects.fan([path, gone], ground, side, 0.1).data
+    assert [list(trace.x) for trace in drawn[1:3]] == [[0.0, 9.0], [0.0, 0.5]]  # the chosen one on top
+    curves: Any = effects.curves([path, gone], side, 0.1)
+    assert list(curves.data[1].y) == [2.0, 1.0]
+    assert curves.layout.yaxis.range[1] < 3
+    line = effects.Line("SGD", "#123456", np.array([0.1, 1.0, 10.0]), np.array([0.5, 0.0, np.inf]))
+    shown: Any = effects.profile([line], side, 1.0, {"fastest": 0.3}, 2.0)
+    np.testing.assert_array_equal(shown.data[0].y, [0.5, 1e-16, np.nan])
+    assert shown.layout.annotations[0].x == pytest.approx(math.log10(0.3))
+
+
+def test_all_diverged_is_still_a_picture():
+    line = effects.Line("SGD", "#123456", np.array([0.1, 1.0]), np.array([np.inf, np.inf]))
+    layout: Any = effects.profile([line], Side("lr", False), 1.0, {}, 2.0).layout
+    assert layout.yaxis.range[0] < layout.yaxis.range[1]
+    gone = effects.Path(1.0, np.array([[0.0, 1.0]]), np.array([2.0]), True)
+    layout = effects.curves([gone, replace(gone, value=2.0)], Side("lr", False), 1.0).layout
+    assert layout.yaxis.range[0] < layout.yaxis.range[1]

@@ -1,0 +1,110 @@
+"""What one number does: a race's rules along the whole range of it. A frozen, hashable spec that is also its link."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from core import Sweep, Trajectory
+from core.stability import limit, optimum
+from optimizers import ENTRANTS
+from ui.grid import Axis, alone, axis_of, checked_axis, options_of, swept_along, theory_of, values_of
+from ui.ranking import floor_of
+from ui.runs import trajectories
+from ui.spec import DEFAULT, TUNED, Race, read_link
+
+FINE = 241
+"""Values along a profile."""
+
+FAN = 25
+"""Values whose whole runs are drawn."""
+
+NEAR = 10.0
+"""A value is good enough when its final loss is within this factor of the best."""
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One number of a race; `rule` is the entrant whose runs are drawn, `at` the value that stands out."""
+
+    race: Race
+    axis: Axis
+    rule: str
+    at: float | None = None
+
+    @property
+    def shown(self) -> list[str]:
+        """The entrants that have the number."""
+        return [key for key in self.race.entrants if self.axis.name in options_of(replace(self.race, entrants=(key,)))]
+
+    def link(self) -> dict[str, str]:
+        link = {**self.race.link(), "number": self.axis.link, "rule": self.rule}
+        return link if self.at is None else link | {"at": f"{self.at:.6g}"}
+
+
+def read_effect(link: Mapping[str, str], default: Effect) -> tuple[Effect, list[str]]:
+    """The effect a link asks for, and a sentence for each thing in it that could not be granted."""
+    race, problems = read_link({k: v for k, v in link.items() if k not in ("number", "rule", "at")}, default.race)
+    race = replace(race, lrs=DEFAULT) if race.lrs == TUNED else race
+    options = options_of(race)
+    axis = default.axis if default.axis.name in options else axis_of("lr", options)
+    if "number" in link:
+        try:
+            axis = checked_axis("number", link["number"], options)
+        except ValueError as error:
+            problems.append(f"The link's {error}; {axis.name} is shown instead.")
+    rule = link.get("rule", default.rule)
+    if rule not in race.entrants:
+        if "rule" in link:
+            problems.append(f"The link's rule “{rule[:40]}” is not in the race: {race.entrants[0]} is drawn instead.")
+        rule = race.entrants[0]
+    at = None
+    if "at" in link:
+        try:
+            at = options[axis.name].named("at").check(link["at"])
+        except ValueError as error:
+            problems.append(f"The link's {error}; it is left out.")
+    return Effect(race, axis, rule, at), problems
+
+
+def profile(effect: Effect, key: str) -> Sweep:
+    """An entrant's outcome along the whole range."""
+    return swept_along((effect.axis,), effect.race, key, FINE)
+
+
+def fan(effect: Effect) -> tuple[np.ndarray, list[Trajectory]]:
+    """Some values along the range, and the drawn entrant's run at each."""
+    values = values_of(effect.axis, options_of(effect.race)[effect.axis.name], FAN)
+    runs = [trajectories(alone(effect.race, effect.rule, {effect.axis.name: float(value)})) for value in values]
+    return values, [run[effect.rule] for run in runs]
+
+
+def gap(effect: Effect, found: Sweep) -> np.ndarray:
+    """Final loss above the minimum along a profile, inf where the run diverged."""
+    return np.maximum(found.final - floor_of(effect.race.landscape), 0.0)
+
+
+def width(effect: Effect, found: Sweep) -> float:
+    """The share of the range, in decades, whose final loss is within NEAR times the best; the robustness of a rule to lr.
+
+    Losses below 1e-16 count as 1e-16: nobody needs to be within a factor of rounding noise.
+    """
+    loss = np.maximum(gap(effect, found), 1e-16)
+    if not np.isfinite(loss).any():
+        return 0.0
+    decades = np.log10(effect.axis.high / effect.axis.low)
+    return float((loss <= NEAR * loss.min()).mean() * decades)
+
+
+def ticks(effect: Effect) -> dict[str, float]:
+    """Values that theory names, for the drawn entrant."""
+    race, rule = effect.race, ENTRANTS[effect.rule].rule
+    bends, name = theory_of(race, effect.rule), effect.axis.name
+    if bends is None or name not in rule.hypers:
+        return {}
+    settings = race.settings_of(ENTRANTS[effect.rule])
+    hypers = {own: settings[own] for own in rule.hypers}
+    if name == "lr":
+        named = {"largest stable": float(limit(rule, hypers)) / float(bends.max())}
+        return named | ({"fastest": optimum(rule, hypers, bends)} if bends.min() > 0 else {})
+    return {"fastest": optimum(rule, hypers, bends, name)} if bends.min() > 0 else {}

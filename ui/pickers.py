@@ -1,0 +1,61 @@
+"""Pickers that several pages share. Each takes what is chosen now and gives what is chosen next."""
+
+from collections.abc import Collection, Mapping
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core import Hyper
+from core.notation import symbol
+from optimizers import ENTRANTS
+from surfaces import SURFACES
+from ui.grid import Axis, axis_of, checked_range
+from ui.spec import Race
+
+
+def surface_and_rules(page: str, race: Race, one: DeltaGenerator, two: DeltaGenerator, *, most: int) -> Race:
+    """Which surface and which rules, at `most` so many."""
+    st.session_state.setdefault(f"{page}.surface", race.surface)
+    st.session_state.setdefault(f"{page}.rules", list(race.entrants))
+    surface = one.selectbox("Surface", list(SURFACES), format_func=lambda key: SURFACES[key].title, key=f"{page}.surface")
+    entrants = two.multiselect(
+        "Rules",
+        list(ENTRANTS),
+        format_func=lambda key: ENTRANTS[key].title,
+        max_selections=most,
+        select_all=False,
+        wrap=True,
+        key=f"{page}.rules",
+    )
+    return race.choosing(surface, tuple(entrants), race.lrs, race.schedule)
+
+
+def axis(
+    page: str, name: str, now: Axis, options: Mapping[str, Hyper], place: DeltaGenerator, range_: DeltaGenerator
+) -> tuple[Axis, list[str]]:
+    """Which number, and from where to where as typed; and what is wrong with that."""
+    key = f"{page}.{name}"
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = now.name if now.name in options else next(iter(options))
+    chosen = place.selectbox(name.capitalize(), list(options), format_func=symbol, key=key)
+    usual = now if now.name == chosen else axis_of(chosen, options)
+    st.session_state.setdefault(f"{key}.{chosen}", usual.range)
+    text = range_.text_input("from … to", key=f"{key}.{chosen}", help=f"Allowed: {options[chosen].allowed}.")
+    try:
+        return checked_range(chosen, text, options), []
+    except ValueError as error:
+        return usual, [f"{error}; {usual.range} is shown."]
+
+
+def other_numbers(page: str, race: Race, taken: Collection[str]) -> Race:
+    """A slider for every number of the race but those that are taken."""
+    with st.expander("Other numbers"):
+        columns = st.columns(4)
+        changed = {}
+        for i, control in enumerate(c for c in race.controls if c.hyper.name not in taken):
+            stops = sorted({*control.hyper.stops, race[control.id]})
+            st.session_state.setdefault(f"{page}.{control.id}", race[control.id])
+            changed[control.id] = columns[i % 4].select_slider(
+                control.title, stops, format_func=control.write, key=f"{page}.{control.id}", help=control.hyper.help
+            )
+    return race.having(changed)
