@@ -6,15 +6,21 @@ import streamlit as st
 
 from core import SCHEDULES
 from core.notation import equations, formula
+from figures.finder import curve
+from figures.maps import TOOLS
+from figures.theme import rule_colours
 from optimizers import ENTRANTS
 from surfaces import SURFACES
+from ui.finder import found, marks
 from ui.live import live
 from ui.page import begin
+from ui.ranking import floor_of
 from ui.session import recall, remember
 from ui.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, Race, read_link
 from ui.standings import LENGTHS, standings
 
 PAGE = "race"
+COLOURS = rule_colours(ENTRANTS)
 FIRST = Race(
     surface="rosenbrock",
     entrants=("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "rprop"),
@@ -59,6 +65,38 @@ def picked(race: Race) -> Race:
     return race.choosing(surface, tuple(entrants), lrs, schedule)
 
 
+def finder(race: Race) -> None:
+    """One run whose learning rate grows, and a button that takes what it finds; computed only when opened."""
+    shown = st.expander("Learning-rate finder", on_change="rerun", key=f"{PAGE}.finder")
+    if not shown.open:
+        return
+    with shown:
+        st.session_state.setdefault(f"{PAGE}.finder.rule", race.entrants[0])
+        if st.session_state[f"{PAGE}.finder.rule"] not in race.entrants:
+            st.session_state[f"{PAGE}.finder.rule"] = race.entrants[0]
+        key = st.selectbox("Rule", race.entrants, format_func=lambda key: ENTRANTS[key].title, key=f"{PAGE}.finder.rule")
+        finding, title = found(race, key), ENTRANTS[key].title
+        gap = finding.value - floor_of(race.landscape)
+        st.plotly_chart(curve(finding.lrs, gap, COLOURS[key], marks(race, key)), key=f"{PAGE}.finder.curve", config=TOOLS)
+        st.caption(
+            f"One run of {len(finding.lrs)} steps whose learning rate grows from step to step. The loss shows an unstable "
+            "direction only once it has grown back, so the run breaks later than a constant rate would."
+        )
+        if finding.steepest is None:
+            st.caption("The loss never falls, so there is nothing to use.")
+        else:
+            lr = float(f"{finding.steepest:.2g}")
+            st.button(f"Use {lr:g} for {title}", on_click=use, args=(race, key, lr), key=f"{PAGE}.finder.use")
+
+
+def use(race: Race, key: str, lr: float) -> None:
+    """Give one rule this learning rate, and every other the one it has."""
+    rates = {f"{other}.lr": race.settings_of(ENTRANTS[other])["lr"] for other in race.entrants}
+    st.session_state[f"{PAGE}.lrs"] = EACH
+    _, problems, seq = recall(PAGE, FIRST, read_link)
+    remember(PAGE, replace(race, lrs=EACH).having({**rates, f"{key}.lr": lr}), problems, seq, link=True)
+
+
 def code(race: Race) -> None:
     """The surface's formula, and a rule's equations and source; made only when opened, for a long page drags slowly."""
     shown = st.expander("Show me the code", on_change="rerun", key=f"{PAGE}.code")
@@ -96,6 +134,7 @@ remember(PAGE, chosen, complaints, number, link=chosen != kept)
 if chosen.entrants:
     live(PAGE, FIRST, linked=True)
     terms(chosen)
+    finder(chosen)
     code(chosen)
 else:
     st.info("Pick at least one rule to start the race.")

@@ -348,6 +348,19 @@ def test_every_step_of_a_long_run_is_there_once_the_hand_rests(opened):
     assert stage(page, "[stage.data.frames, stage.data.stride]") == [3001, 1]
 
 
+def test_the_finders_rate_can_be_used(opened):
+    page = opened("?surface=rosenbrock&rules=sgd~adam&lrs=shared&lr=0.001")
+    page.get_by_text("Learning-rate finder").click()
+    button = page.get_by_role("button", name=re.compile(r"^Use \S+ for SGD"))
+    button.wait_for()
+    lr = float(re.findall(r"Use (\S+)", button.text_content() or "")[0])
+    button.click()
+    wait_for(page, f"stage.data.values['sgd.lr'] === {lr}")
+    settle(page)
+    assert stage(page, "stage.data.values['adam.lr']") == 0.001
+    page.wait_for_function(f"location.search.includes('sgd.lr={lr:g}')")
+
+
 CHART = ".st-key-map-chart-256 .js-plotly-plot .nsewdrag"
 
 

@@ -1,0 +1,44 @@
+"""The learning-rate finder for a rule of a race."""
+
+from functools import lru_cache
+from typing import Any
+
+from core import DRIVER, Surface
+from core.finder import Finding, find_lr
+from core.rule import Rule
+from core.stability import limit
+from core.surface import Point
+from optimizers import ENTRANTS
+from ui.grid import theory_of
+from ui.ranking import floor_of
+from ui.runs import Numbers
+from ui.spec import TRIED, Race
+
+STEPS = 300
+
+
+def found(race: Race, key: str) -> Finding:
+    """What the finder finds for an entrant, on the race's surface, from its start, on its noise."""
+    entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
+    hypers = tuple((name, settings[name]) for name in entrant.rule.hypers if name != "lr")
+    driver = tuple((name, settings[name]) for name in DRIVER if name != "steps")
+    return _found(entrant.rule, race.landscape, race.origin, hypers, driver)
+
+
+@lru_cache(maxsize=64)
+def _found(rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers) -> Finding:
+    low, high = TRIED
+    settings: dict[str, Any] = dict(driver)
+    floor = floor_of(surface)
+    return find_lr(rule, surface, low=low, high=high, steps=STEPS, floor=floor, start=start, hypers=dict(hypers), **settings)
+
+
+def marks(race: Race, key: str) -> dict[str, float]:
+    """What to mark on the curve: what the finder names, and the largest stable lr where theory knows it."""
+    finding, bends = found(race, key), theory_of(race, key)
+    named = {"steepest": finding.steepest, "breaking": finding.breaking}
+    if bends is not None:
+        rule, settings = ENTRANTS[key].rule, race.settings_of(ENTRANTS[key])
+        edge = limit(rule, {name: settings[name] for name in rule.hypers})
+        named["largest stable, from theory"] = float(edge / bends.max())
+    return {name: value for name, value in named.items() if value is not None}
