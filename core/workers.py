@@ -38,9 +38,14 @@ class Workers:
         child = self._child()
         assert child.stdin  # both are pipes
         assert child.stdout
-        child.stdin.write(order)
-        child.stdin.flush()
-        good, result = pickle.load(child.stdout)
+        try:
+            child.stdin.write(order)
+            child.stdin.flush()
+            good, result = pickle.load(child.stdout)
+        except (EOFError, OSError) as error:
+            child.kill()
+            self._own.child = None
+            raise RuntimeError("a worker ended before its work was done") from error
         if not good:
             raise result
         return result

@@ -14,6 +14,7 @@ from surfaces import SURFACES
 from ui.finder import found, marks
 from ui.live import live
 from ui.page import begin
+from ui.pickers import surface_and_rules
 from ui.ranking import floor_of
 from ui.session import recall, remember
 from ui.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, Race, read_link
@@ -39,19 +40,10 @@ FIRST = Race(
 
 def picked(race: Race) -> Race:
     """The race with what the pickers say."""
-    for name, value in (("surface", race.surface), ("rules", race.entrants), ("lrs", race.lrs), ("schedule", race.schedule)):
-        st.session_state.setdefault(f"{PAGE}.{name}", list(value) if isinstance(value, tuple) else value)
+    st.session_state.setdefault(f"{PAGE}.lrs", race.lrs)
+    st.session_state.setdefault(f"{PAGE}.schedule", race.schedule)
     one, two, three, four = st.columns([3, 5, 4, 3])
-    surface = one.selectbox("Surface", list(SURFACES), format_func=lambda key: SURFACES[key].title, key=f"{PAGE}.surface")
-    entrants = two.multiselect(
-        "Rules",
-        list(ENTRANTS),
-        format_func=lambda key: ENTRANTS[key].title,
-        max_selections=MOST_ENTRANTS,
-        select_all=False,
-        wrap=True,
-        key=f"{PAGE}.rules",
-    )
+    race = surface_and_rules(PAGE, race, one, two, most=MOST_ENTRANTS)
     lrs = three.segmented_control(
         "Learning rate",
         list(PROTOCOLS),
@@ -61,8 +53,8 @@ def picked(race: Race) -> Race:
     )
     schedule = four.selectbox("Schedule", list(SCHEDULES), format_func=lambda key: SCHEDULES[key].title, key=f"{PAGE}.schedule")
     assert lrs is not None  # it is required
-    st.caption(SURFACES[surface].lesson)
-    return race.choosing(surface, tuple(entrants), lrs, schedule)
+    st.caption(SURFACES[race.surface].lesson)
+    return race.choosing(race.surface, race.entrants, lrs, schedule)
 
 
 def finder(race: Race) -> None:

@@ -378,7 +378,7 @@ def test_a_click_on_the_map_plays_that_run(opened):
     page.wait_for_selector(".stage canvas")
     settle(page)
     assert stage(page, "stage.data.runs.map(run => run.title)") == ["Momentum"]
-    lr, mu = stage(page, "[stage.data.values.lr, stage.data.values['momentum.mu']]")
+    lr, mu = stage(page, "[stage.data.values['momentum.lr'], stage.data.values['momentum.mu']]")
     assert lr == pytest.approx(10 ** (-3 + 3 * 0.4), rel=0.15)
     assert mu == pytest.approx(0.52, abs=0.1)
 
