@@ -1,5 +1,6 @@
 """Maps: one cell a run, two of its numbers as axes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,12 +30,16 @@ class Side:
 
 @dataclass(frozen=True)
 class Shade:
-    """What the colour of a cell tells, on which scale, what an empty cell means, and what whole numbers are called."""
+    """What the colour of a cell tells, on which scale, what an empty cell means, and what whole numbers are called.
+
+    Values above `top` have the last colour.
+    """
 
     words: str
     log: bool
     nothing: str
     names: tuple[str, ...] = ()
+    top: float = math.inf
 
     def of(self, value: float) -> str:
         """A cell's value in words."""
@@ -130,6 +135,7 @@ def _scale(shades: Sequence[np.ndarray], shade: Shade) -> dict:
     heights = np.concatenate([_height(part, shade).ravel() for part in shades])
     heights = heights[np.isfinite(heights)]
     low, high = (float(heights.min()), float(np.quantile(heights, 0.995))) if heights.size else (0.0, 1.0)
+    high = min(high, np.log10(shade.top) if shade.log and shade.top < math.inf else high)
     if not high > low:
         high = low + 1
     bar = {"title": {"text": shade.words, "side": "right"}, "thickness": 14, "outlinewidth": 0}

@@ -31,6 +31,8 @@ def picked(now: Effect) -> tuple[Effect, list[str]]:
     """The effect with what the pickers say, and what is wrong with it."""
     one, two = st.columns([1, 2])
     race = surface_and_rules(PAGE, now.race, one, two, most=MOST_RULES)
+    if not race.entrants:
+        return Effect(race, now.axis, now.rule), []
     one, two, three, four = st.columns(4)
     along, wrong = axis(PAGE, "number", now.axis, options_of(race), one, two)
     able = Effect(race, along, now.rule).shown

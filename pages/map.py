@@ -31,13 +31,14 @@ def picked(view: Map) -> tuple[Map, list[str]]:
     one, two, three = st.columns([3, 6, 3])
     race = surface_and_rules(PAGE, view.race, one, two, most=MOST_RULES)
     colour = three.selectbox("Colour", list(COLOURS), format_func=lambda key: COLOURS[key].words, key=f"{PAGE}.colour")
+    if not race.entrants:
+        return Map(race, view.across, view.up, colour), []
     options = options_of(race)
     one, two, three, four = st.columns(4)
-    across, wrong = axis(PAGE, "across", view.across, options, one, two)
+    across, wrong = axis(PAGE, "across", view.across, options, one, two, other=view.up)
     rest = {name: hyper for name, hyper in options.items() if name != across.name}
     up, wrong_too = axis(PAGE, "up", view.up, rest, three, four)
-    if race.entrants:
-        race = other_numbers(PAGE, race, {across.name, up.name})
+    race = other_numbers(PAGE, race, {across.name, up.name})
     return Map(race, across, up, colour), wrong + wrong_too
 
 

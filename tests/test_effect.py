@@ -55,6 +55,7 @@ def test_the_drawn_runs_are_those_of_simulate():
     [
         ({"number": "zeta"}, "number “zeta” is unknown"),
         ({"number": "lr~2~1"}, "must run upwards"),
+        ({"number": "noise~0~1"}, "an axis runs within"),
         ({"rule": "lion"}, "rule “lion” is not in the race"),
         ({"at": "nan"}, "at = nan is not allowed"),
         ({"at": "x"}, "at = 'x' is not a number"),

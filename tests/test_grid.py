@@ -59,8 +59,11 @@ def test_a_schedules_numbers_are_axes_too(schedule):
         ({"across": "lr~1~a"}, "lr = 'a' is not a number"),
         ({"across": "lr~1~0.1"}, "must run upwards"),
         ({"up": "mu~0~2"}, "mu = 2 is not allowed"),
+        ({"up": "noise~0~1"}, "an axis runs within 0.0001 to 100"),
+        ({"up": "lr~0.1~0.10000000000000002"}, "must run upwards"),
+        ({"across": "ravine.kappa~1~100", "up": "lr~0.001~1"}, "across “ravine.kappa” is unknown"),
         ({"up": "mu~0~nan"}, "mu = nan is not allowed"),
-        ({"up": "lr~0.1~1"}, "the same number"),
+        ({"up": "lr~0.1~1"}, "are both lr"),
         ({"colour": "red"}, "colour “red” is unknown"),
         ({"surface": "nowhere"}, "“nowhere” is unknown"),
     ],
@@ -71,6 +74,11 @@ def test_a_bad_link_gets_one_sentence_and_a_map(link, sentence):
     assert sentence in problems[0]
     assert view.across.name != view.up.name
     assert swept(view, view.shown[0], 3).complete
+
+
+def test_a_bad_axis_leaves_the_good_one_alone():
+    view, _ = seen({**FIRST.link(), "across": "nonsense", "up": "lr~0.01~0.5"})
+    assert view.up == Axis("lr", 0.01, 0.5)
 
 
 @pytest.mark.parametrize("text", ["0.1 … 10", "0.1...10", "0.1, 10", "0.1 10", "  0.1;10 ", "0.1–10"])

@@ -91,18 +91,27 @@ def read_map(link: Mapping[str, str], default: Map) -> tuple[Map, list[str]]:
         problems.append(f"The link's colour “{colour[:40]}” is unknown: {default.colour} is shown instead.")
         colour = default.colour
     options = options_of(race)
-    axes = {}
-    for side, usual in (("across", default.across), ("up", default.up)):
-        axes[side] = usual if usual.name in options else axis_of("lr", options)
+    axes: dict[str, Axis | None] = {"across": None, "up": None}
+    for side in axes:
         if side in link:
             try:
                 axes[side] = checked_axis(side, link[side], options)
             except ValueError as error:
-                problems.append(f"The link's {error}; {axes[side].name} is shown instead.")
-    if axes["across"].name == axes["up"].name:
-        problems.append("The link's axes are the same number; the usual ones are shown instead.")
-        axes = {"across": default.across, "up": default.up}
-    return Map(race, **axes, colour=colour), problems
+                problems.append(f"The link's {error}; another number is shown instead.")
+    across, up = axes["across"], axes["up"]
+    if across and up and across.name == up.name:
+        problems.append(f"The link's axes are both {across.name}: another number goes up instead.")
+        up = None
+    across = across or usual(default.across, options, up)
+    return Map(race, across, up or usual(default.up, options, across), colour), problems
+
+
+def usual(default: Axis, options: Mapping[str, Hyper], other: Axis | None) -> Axis:
+    """The default axis if there is such a number, else the first that is; never the other axis."""
+    taken = other.name if other else ""
+    if default.name in options and default.name != taken:
+        return default
+    return axis_of(next(name for name in options if name != taken), options)
 
 
 def checked_axis(side: str, text: str, options: Mapping[str, Hyper]) -> Axis:
@@ -118,7 +127,10 @@ def checked_range(name: str, text: str, options: Mapping[str, Hyper]) -> Axis:
     ends = re.split(r"[\s…;,]+|\.{2,}|(?<=\d)[–-](?=\d)", text.strip())
     if len(ends) != 2:
         raise ValueError(f"{name} from … to “{text[:40]}” is not two numbers, such as {axis_of(name, options).range}")
-    low, high = (options[name].named(name).check(end) for end in ends)
+    hyper = options[name].named(name)
+    low, high = (float(f"{hyper.check(end):.6g}") for end in ends)  # rounded as the link writes it
+    if not hyper.low <= low <= high <= hyper.high and low <= high:
+        raise ValueError(f"{name} from {low:g} to {high:g} is not allowed: an axis runs within {hyper.low:g} to {hyper.high:g}")
     if not low < high:
         raise ValueError(f"{name} from {low:g} to {high:g} is not allowed: it must run upwards")
     return Axis(name, low, high)
@@ -242,6 +254,9 @@ def alone(race: Race, key: str, numbers: Mapping[str, float]) -> Race:
 def shade(view: Map) -> Shade:
     """What the colour tells on this map."""
     told = COLOURS[view.colour]
+    if view.colour in ("final", "best"):  # what rises far above the start would squeeze all that matters
+        start = float(view.race.landscape.value(view.race.origin)) - floor_of(view.race.landscape)
+        return replace(told, top=max(10 * start, 1e-12))
     known = view.race.landscape.minima + view.race.landscape.local_minima
     return replace(told, names=tuple(f"{x:.3g}, {y:.3g}" for x, y in known)) if view.colour == "minimum" else told
 

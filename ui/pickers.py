@@ -9,7 +9,7 @@ from core import Hyper
 from core.notation import symbol
 from optimizers import ENTRANTS
 from surfaces import SURFACES
-from ui.grid import Axis, axis_of, checked_range
+from ui.grid import Axis, axis_of, checked_range, usual
 from ui.spec import Race
 
 
@@ -31,20 +31,26 @@ def surface_and_rules(page: str, race: Race, one: DeltaGenerator, two: DeltaGene
 
 
 def axis(
-    page: str, name: str, now: Axis, options: Mapping[str, Hyper], place: DeltaGenerator, range_: DeltaGenerator
+    page: str,
+    name: str,
+    now: Axis,
+    options: Mapping[str, Hyper],
+    place: DeltaGenerator,
+    range_: DeltaGenerator,
+    other: Axis | None = None,
 ) -> tuple[Axis, list[str]]:
-    """Which number, and from where to where as typed; and what is wrong with that."""
+    """Which number, and from where to where as typed; and what is wrong with that. `other` is the axis it must not become."""
     key = f"{page}.{name}"
     if st.session_state.get(key) not in options:
-        st.session_state[key] = now.name if now.name in options else next(iter(options))
+        st.session_state[key] = usual(now, options, other).name
     chosen = place.selectbox(name.capitalize(), list(options), format_func=symbol, key=key)
-    usual = now if now.name == chosen else axis_of(chosen, options)
-    st.session_state.setdefault(f"{key}.{chosen}", usual.range)
+    shown = now if now.name == chosen else axis_of(chosen, options)
+    st.session_state.setdefault(f"{key}.{chosen}", shown.range)
     text = range_.text_input("from … to", key=f"{key}.{chosen}", help=f"Allowed: {options[chosen].allowed}.")
     try:
         return checked_range(chosen, text, options), []
     except ValueError as error:
-        return usual, [f"{error}; {usual.range} is shown."]
+        return shown, [f"{error}; {shown.range} is shown."]
 
 
 def other_numbers(page: str, race: Race, taken: Collection[str]) -> Race:
