@@ -1,12 +1,12 @@
 """Maps: one cell a run, two of its numbers as axes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from figures import theme
 
@@ -15,6 +15,8 @@ TOOLS = {
     "modeBarButtonsToRemove": ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"],
 }
 """What the toolbar offers: a box to look closer, and the picture as a file."""
+
+HEIGHT = 470
 
 TOUCH = 40
 """Points along each side that can be hovered and clicked: a heatmap itself does not answer."""
@@ -59,62 +61,32 @@ class Panel:
     edge: tuple[np.ndarray, np.ndarray] | None = None
 
 
-def maps(panels: Sequence[Panel], across: Side, up: Side, shade: Shade) -> go.Figure:
-    """The panels side by side on one colour scale. A point that is clicked has its panel's number as `customdata[1]`."""
-    columns = min(len(panels), 3)
-    rows = -(-len(panels) // columns)
-    figure = make_subplots(
-        rows=rows,
-        cols=columns,
-        subplot_titles=[panel.title for panel in panels],
-        shared_xaxes=True,
-        shared_yaxes=True,
-        horizontal_spacing=0.03,
-        vertical_spacing=0.09,
-    )
-    for i, panel in enumerate(panels):
-        row, column = i // columns + 1, i % columns + 1
-        figure.add_trace(
-            go.Heatmap(
-                x=panel.across,
-                y=panel.up,
-                z=_height(panel.shades, shade).T.astype(np.float32),
-                coloraxis="coloraxis",
-                hoverinfo="skip",
-            ),
-            row=row,
-            col=column,
-        )
-        if panel.edge:
-            x, y = panel.edge
-            inside = (x >= panel.across[0]) & (x <= panel.across[-1]) & (y >= panel.up[0]) & (y <= panel.up[-1])
-            line = {"color": theme.THEORY, "width": 2, "dash": "dash"}
-            figure.add_trace(
-                go.Scatter(
-                    x=np.where(inside, x, np.nan),
-                    y=np.where(inside, y, np.nan),
-                    mode="lines",
-                    line=line,
-                    name="largest stable lr, from theory",
-                    showlegend=not any(before.edge for before in panels[:i]),
-                    hoverinfo="skip",
-                ),
-                row=row,
-                col=column,
-            )
-        figure.add_trace(_touch(i, panel, across, up, shade), row=row, col=column)
+def maps(panels: Sequence[Panel], across: Side, up: Side, shade: Shade) -> list[go.Figure]:
+    """A figure a panel, all on one colour scale. A point that is clicked has its panel's number as `customdata[1]`."""
+    scale = _scale([panel.shades for panel in panels], shade)
+    return [_map(i, panel, across, up, shade, scale) for i, panel in enumerate(panels)]
+
+
+def _map(number: int, panel: Panel, across: Side, up: Side, shade: Shade, scale: Mapping[str, Any]) -> go.Figure:
+    heights = _height(panel.shades, shade).T.astype(np.float32)
+    figure = go.Figure(go.Heatmap(x=panel.across, y=panel.up, z=heights, coloraxis="coloraxis", hoverinfo="skip"))
+    if panel.edge:
+        x, y = panel.edge
+        inside = (x >= panel.across[0]) & (x <= panel.across[-1]) & (y >= panel.up[0]) & (y <= panel.up[-1])
+        style = {"color": theme.THEORY, "width": 2, "dash": "dash"}
+        x, y = np.where(inside, x, np.nan), np.where(inside, y, np.nan)
+        figure.add_scatter(x=x, y=y, mode="lines", line=style, name="largest stable lr, from theory", hoverinfo="skip")
+    figure.add_trace(_touch(number, panel, across, up, shade))
     tidy = {"showgrid": False, "zeroline": False, "ticks": "outside", "exponentformat": "power"}
-    figure.update_xaxes(type="log" if across.log else "linear", range=_ends(panels[0].across, across), **tidy)
-    figure.update_yaxes(type="log" if up.log else "linear", range=_ends(panels[0].up, up), **tidy)
-    figure.update_xaxes(title=across.title, row=rows)
-    figure.update_yaxes(title=up.title, col=1)
-    figure.update_annotations(yshift=6)
+    figure.update_xaxes(title=across.title, type="log" if across.log else "linear", range=_ends(panel.across, across), **tidy)
+    figure.update_yaxes(title=up.title, type="log" if up.log else "linear", range=_ends(panel.up, up), **tidy)
     figure.update_layout(
-        height=110 + (430 if columns == 1 else 330) * rows,
-        margin={"l": 60, "r": 10, "t": 64, "b": 50, "pad": 0},
+        title={"text": panel.title, "font_size": 14, "x": 0, "y": 0.98},
+        height=HEIGHT,
+        margin={"l": 60, "r": 10, "t": 44, "b": 50, "pad": 0},
         plot_bgcolor=theme.NOTHING,
-        coloraxis=_scale([panel.shades for panel in panels], shade),
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "top", "yref": "container"},
+        coloraxis=scale,
+        showlegend=False,
         dragmode=False,  # Streamlit hears clicks in this mode, and boxes in the toolbar's
         hovermode="closest",
     )
@@ -131,14 +103,15 @@ def _height(shades: np.ndarray, shade: Shade) -> np.ndarray:
         return np.maximum(np.log10(shades), -16.0) if shade.log else shades
 
 
-def _scale(shades: Sequence[np.ndarray], shade: Shade) -> dict:
+def _scale(shades: Sequence[np.ndarray], shade: Shade) -> dict[str, Any]:
     heights = np.concatenate([_height(part, shade).ravel() for part in shades])
     heights = heights[np.isfinite(heights)]
     low, high = (float(heights.min()), float(np.quantile(heights, 0.995))) if heights.size else (0.0, 1.0)
     high = min(high, np.log10(shade.top) if shade.log and shade.top < math.inf else high)
     if not high > low:
         high = low + 1
-    bar = {"title": {"text": shade.words, "side": "right"}, "thickness": 14, "outlinewidth": 0}
+    bar = {"title": {"text": shade.words, "side": "top"}, "orientation": "h", "thickness": 10, "y": -0.2, "yanchor": "top"}
+    bar |= {"outlinewidth": 0, "len": 1.0}
     if shade.names:
         low, high = 0.0, max(len(shade.names) - 1.0, 1.0)
         bar |= {"tickvals": list(range(len(shade.names))), "ticktext": list(shade.names)}

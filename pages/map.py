@@ -1,7 +1,9 @@
 """The map: two numbers, every pair of their values a run."""
 
 from dataclasses import replace
+from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from core.notation import symbol
@@ -23,6 +25,7 @@ FIRST = Map(
 )
 PREVIEW, WHOLE = 64, 256
 MOST_RULES = 6
+ABREAST = 3
 
 
 def picked(view: Map) -> tuple[Map, list[str]]:
@@ -51,19 +54,20 @@ def picture(view: Map, many: int) -> None:
         found = swept(view, key, many)
         xs, ys = found.axes.values()
         panels.append(Panel(ENTRANTS[key].title, xs, ys, shades(view, found), boundary(view, key)))
-    figure = maps(panels, across, up, shade(view))
-    key = f"{PAGE}.chart.{many}"
-    listens = touched if many == WHOLE else "ignore"
-    st.plotly_chart(figure, key=key, on_select=listens, selection_mode=("points", "box"), config=TOOLS)
+    columns = st.columns(min(len(panels), ABREAST))
+    for i, figure in enumerate(maps(panels, across, up, shade(view))):
+        key = f"{PAGE}.chart.{many}.{i}"
+        listens = partial(touched, key) if many == WHOLE else "ignore"
+        columns[i % ABREAST].plotly_chart(figure, key=key, on_select=listens, selection_mode=("points", "box"), config=TOOLS)
 
 
-def touched() -> None:
+def touched(chart: str) -> None:
     """A click plays the cell's run below; a box becomes the whole map."""
     view, *_ = st.session_state[PAGE]
-    chosen = st.session_state[f"{PAGE}.chart.{WHOLE}"].selection
+    chosen = st.session_state[chart].selection
     for box in chosen.box:
         for name, old, ends in (("across", view.across, box["x"]), ("up", view.up, box["y"])):
-            low, high = sorted(ends)
+            low, high = np.clip(sorted(ends), old.low, old.high)
             st.session_state[f"{PAGE}.{name}.{old.name}"] = Axis(old.name, low, high).range
     if chosen.points and not chosen.box:
         point = chosen.points[0]
@@ -105,9 +109,9 @@ elif not chosen.shown:
 else:
     place = st.empty()
     if st.session_state.get(f"{PAGE}.seen") != replace(chosen, colour=FIRST.colour):
-        with place:
+        with place.container():
             picture(chosen, PREVIEW)
-    with place:
+    with place.container():
         picture(chosen, WHOLE)
     st.session_state[f"{PAGE}.seen"] = replace(chosen, colour=FIRST.colour)
     words(chosen)

@@ -112,3 +112,30 @@ def test_the_first_page_does_not_import_torch():
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_clearing_the_rules_of_a_map_keeps_its_axes():
+    app = opened(ROOT / "pages" / "map.py")
+    app.multiselect(key="map.rules").set_value([]).run()
+    assert not app.exception
+    app.multiselect(key="map.rules").set_value(["adam"]).run()
+    assert not app.exception
+    assert app.selectbox(key="map.across").value == "lr"
+
+
+def test_an_axis_that_vanishes_leaves_the_other_where_it_is():
+    app = opened(ROOT / "pages" / "map.py", across="kappa~1~100", up="lr~0.001~1", rules="momentum", surface="ravine")
+    assert app.selectbox(key="map.across").value == "kappa"
+    app.selectbox(key="map.surface").set_value("rosenbrock").run()
+    assert not app.exception
+    assert app.selectbox(key="map.up").value == "lr"
+    assert app.text_input(key="map.up.lr").value == "0.001 … 1"
+
+
+@pytest.mark.parametrize("name", ["map", "effects"])
+def test_a_range_that_cannot_be_is_told_and_the_last_is_shown(name):
+    app = opened(ROOT / "pages" / f"{name}.py")
+    side = "across" if name == "map" else "number"
+    app.text_input(key=f"{name}.{side}.lr").set_value("0.1 … x").run()
+    assert not app.exception
+    assert "lr = 'x' is not a number" in app.warning[0].value

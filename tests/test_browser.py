@@ -361,7 +361,7 @@ def test_the_finders_rate_can_be_used(opened):
     page.wait_for_function(f"location.search.includes('sgd.lr={lr:g}')")
 
 
-CHART = ".st-key-map-chart-256 .js-plotly-plot .nsewdrag"
+CHART = ".st-key-map-chart-256-0 .js-plotly-plot .nsewdrag"
 
 
 def test_a_click_on_the_map_plays_that_run(opened):
@@ -397,5 +397,5 @@ def test_a_box_on_the_map_is_computed_anew_and_its_link_restores_it(opened):
     assert across == [pytest.approx(10**-2.4, rel=0.1), pytest.approx(10**-1.5, rel=0.1)]
     again = opened("map" + search(page), CHART)
     again.wait_for_timeout(500)
-    ends = again.evaluate("document.querySelector('.st-key-map-chart-256 .js-plotly-plot')._fullLayout.xaxis.range")
+    ends = again.evaluate("document.querySelector('.st-key-map-chart-256-0 .js-plotly-plot')._fullLayout.xaxis.range")
     assert [10**end for end in ends] == pytest.approx(across, rel=1e-4)

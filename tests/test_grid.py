@@ -173,7 +173,7 @@ def test_the_figure_draws_what_it_is_given():
     values = np.geomspace(0.01, 1.0, 4), np.linspace(0, 1, 3)
     told = np.array([[1.0, 0.1, np.nan], [1e-3, 0.0, 10.0], [1.0, 1.0, 1.0], [np.nan, np.nan, 1e-30]])
     edge = (np.array([0.001, 0.1, 0.2]), np.array([0.0, 0.5, 1.0]))
-    figure = maps([Panel("One", *values, told, edge)], Side("lr", True), Side("μ", False), Shade("loss", True, "diverged"))
+    (figure,) = maps([Panel("One", *values, told, edge)], Side("lr", True), Side("μ", False), Shade("loss", True, "diverged"))
     drawn: Any = figure.data
     heat, line, touch = drawn
     with np.errstate(divide="ignore"):
@@ -188,7 +188,7 @@ def test_the_figure_draws_what_it_is_given():
 
 def test_a_map_with_nothing_to_tell_is_still_a_figure():
     values = np.arange(3.0), np.arange(2.0)
-    figure = maps(
+    (figure,) = maps(
         [Panel("One", *values, np.full((3, 2), np.nan))], Side("a", False), Side("b", False), Shade("loss", True, "no")
     )
     layout: Any = figure.layout
