@@ -386,7 +386,7 @@ def test_a_click_on_the_map_plays_that_run(opened):
 def test_a_box_on_the_map_is_computed_anew_and_its_link_restores_it(opened):
     page = opened("map", CHART)
     page.wait_for_timeout(500)
-    page.locator('[data-title="Box Select"]').click()
+    page.locator('[data-title="Box Select"]').first.click()
     box = page.locator(CHART).first.bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.2)
     page.mouse.down()
