@@ -43,7 +43,8 @@ def limit(rule: Rule, hypers: Mapping[str, Any] | None = None) -> np.ndarray:
     shape = np.broadcast_shapes(*(np.shape(value) for value in numbers.values()))
     # The edge is bracketed on a grid from below, so that an unstable gap would not be stepped over.
     grid = np.geomspace(1e-4, 1e4, 801)
-    stable = np.stack([_growth(rule, numbers, np.full(shape, size)) <= 1 + CLOSE for size in grid])
+    sizes = np.broadcast_to(grid.reshape(-1, *(1 for _ in shape)), (len(grid), *shape))
+    stable = _growth(rule, numbers, sizes) <= 1 + CLOSE
     first = np.where(stable.all(axis=0), len(grid), stable.argmin(axis=0))
     low, high = grid[np.maximum(first - 1, 0)], grid[np.minimum(first, len(grid) - 1)]
     while np.any(high - low > CLOSE * high):

@@ -4,10 +4,10 @@ import numpy as np
 import streamlit as st
 
 from core.notation import symbol
-from core.stability import quadratic
 from figures import effects, theme
 from figures.maps import TOOLS, Side
 from optimizers import ENTRANTS
+from ui import theory
 from ui.effect import FAN, NEAR, Effect, fan, gap, profile, read_effect, ticks, width
 from ui.grid import Axis, options_of, values_of
 from ui.page import begin
@@ -110,9 +110,7 @@ def table(effect: Effect, found: dict, *, logarithmic: bool) -> None:
         st.caption(f"{', '.join(left)} cannot be shown: there is no {symbol(effect.axis.name)} in it.")
     if ticks(effect):
         exact = (
-            "exact here: the surface is a quadratic"
-            if quadratic(effect.race.landscape)
-            else "a guide here, from the minimum alone"
+            "exact here: the surface is a quadratic" if theory.exact(effect.race) else "a guide here, from the minimum alone"
         )
         st.caption(f"Dashed: what theory says of {ENTRANTS[effect.rule].title}, derived from the rule; {exact}.")
 

@@ -7,9 +7,9 @@ import numpy as np
 import streamlit as st
 
 from core.notation import symbol
-from core.stability import quadratic
 from figures.maps import TOOLS, Panel, Side, maps
 from optimizers import ENTRANTS
+from ui import theory
 from ui.grid import COLOURS, Axis, Map, boundary, options_of, played, read_map, shade, shades, swept
 from ui.live import live
 from ui.page import begin
@@ -86,7 +86,7 @@ def words(view: Map) -> None:
     if any(boundary(view, key) for key in view.shown):
         exact = (
             "exactly: this surface is a quadratic"
-            if quadratic(race.landscape)
+            if theory.exact(race)
             else "as a guide: it knows the minimum's curvature alone"
         )
         st.caption(f"Dashed: the largest stable learning rate, derived from the rule, {exact}.")

@@ -64,7 +64,7 @@ def test_places_put_the_diverged_last_and_the_longest_survivor_first_among_them(
 
 
 def test_cells_of_a_diverged_run_show_no_numbers_it_does_not_have():
-    row = cells(result("A", np.inf, stopped=3), RACE)
+    row = cells(result("SGD", np.inf, stopped=3), RACE)
     assert row[2] == row[5] == "–"
     assert row[-1] == "diverged at step 3"
 
@@ -95,3 +95,14 @@ def test_true_zero_does_not_break_the_log_axis():
 def test_result_is_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         result("A", 1.0).final = 2  # type: ignore[misc]
+
+
+def test_where_theory_knows_it_says_why_a_run_diverged():
+    ravine = RACE.having({"ravine.kappa": 40.0})
+    assert cells(result("SGD", np.inf, stopped=9), ravine)[-1] == "diverged at step 9"  # lr 0.01 is below 2/40
+    fast = dataclasses.replace(result("SGD", np.inf, stopped=9), lr=0.06)
+    assert cells(fast, ravine)[-1] == "diverged at step 9: no lr above 0.05 is stable"
+    assert cells(fast, ravine.having({"clip_norm": 1.0}))[-1] == "diverged at step 9"
+    assert cells(fast, dataclasses.replace(ravine, surface="rosenbrock"))[-1] == "diverged at step 9"
+    adam = dataclasses.replace(result("Adam", np.inf, stopped=9), lr=50.0)
+    assert cells(adam, ravine)[-1] == "diverged at step 9"

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core import Sweep, Trajectory
-from core.stability import limit, optimum
 from optimizers import ENTRANTS
-from ui.grid import Axis, alone, axis_of, checked_axis, options_of, swept_along, theory_of, values_of
+from ui.grid import Axis, alone, axis_of, checked_axis, options_of, swept_along, values_of
 from ui.ranking import floor_of
 from ui.runs import trajectories
 from ui.spec import DEFAULT, TUNED, Race, read_link
+from ui.theory import fastest, largest_stable
 
 FINE = 241
 """Values along a profile."""
@@ -98,13 +98,8 @@ def width(effect: Effect, found: Sweep) -> float:
 
 def ticks(effect: Effect) -> dict[str, float]:
     """Values that theory names, for the drawn entrant."""
-    race, rule = effect.race, ENTRANTS[effect.rule].rule
-    bends, name = theory_of(race, effect.rule), effect.axis.name
-    if bends is None or name not in rule.hypers:
+    race, key, name = effect.race, effect.rule, effect.axis.name
+    if name not in ENTRANTS[key].rule.hypers:
         return {}
-    settings = race.settings_of(ENTRANTS[effect.rule])
-    hypers = {own: settings[own] for own in rule.hypers}
-    if name == "lr":
-        named = {"largest stable": float(limit(rule, hypers)) / float(bends.max())}
-        return named | ({"fastest": optimum(rule, hypers, bends)} if bends.min() > 0 else {})
-    return {"fastest": optimum(rule, hypers, bends, name)} if bends.min() > 0 else {}
+    named = {"largest stable": largest_stable(race, key) if name == "lr" else None, "fastest": fastest(race, key, name)}
+    return {label: value for label, value in named.items() if value is not None}

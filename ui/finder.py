@@ -6,13 +6,12 @@ from typing import Any
 from core import DRIVER, Surface
 from core.finder import Finding, find_lr
 from core.rule import Rule
-from core.stability import limit
 from core.surface import Point
 from optimizers import ENTRANTS
-from ui.grid import theory_of
 from ui.ranking import floor_of
 from ui.runs import Numbers
 from ui.spec import TRIED, Race
+from ui.theory import largest_stable
 
 STEPS = 300
 
@@ -35,10 +34,10 @@ def _found(rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: 
 
 def marks(race: Race, key: str) -> dict[str, float]:
     """What to mark on the curve: what the finder names, and the largest stable lr where theory knows it."""
-    finding, bends = found(race, key), theory_of(race, key)
-    named = {"steepest": finding.steepest, "breaking": finding.breaking}
-    if bends is not None:
-        rule, settings = ENTRANTS[key].rule, race.settings_of(ENTRANTS[key])
-        edge = limit(rule, {name: settings[name] for name in rule.hypers})
-        named["largest stable, from theory"] = float(edge / bends.max())
+    finding = found(race, key)
+    named = {
+        "steepest": finding.steepest,
+        "breaking": finding.breaking,
+        "largest stable, from theory": largest_stable(race, key),
+    }
     return {name: value for name, value in named.items() if value is not None}

@@ -1,6 +1,5 @@
 """What a map is: a race, two of its numbers as axes, and what the cells show. A frozen, hashable spec that is also its link."""
 
-import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -9,9 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from core import DRIVER, SCHEDULES, Hyper, Schedule, Surface, Sweep, sweep
+from core import DRIVER, Hyper, Schedule, Surface, Sweep, sweep
 from core.rule import Rule
-from core.stability import curvatures, limit, linear
+from core.stability import limit
 from core.surface import ANGLE, Point
 from core.sweep import SINGLE, STARTS
 from figures.maps import Shade
@@ -20,6 +19,7 @@ from ui.ranking import floor_of
 from ui.runs import Numbers
 from ui.session import superseded
 from ui.spec import DEFAULT, EACH, SEPARATOR, TUNED, Race, read_link
+from ui.theory import curvatures_for
 
 COLOURS = {
     "final": Shade("final loss", log=True, nothing="diverged"),
@@ -212,7 +212,7 @@ def boundary(view: Map, key: str, many: int = 96) -> tuple[np.ndarray, np.ndarra
     """
     race, rule = view.race, ENTRANTS[key].rule
     names = [view.across.name, view.up.name]
-    bends = theory_of(race, key)
+    bends = curvatures_for(race, key)
     if "lr" not in names or not set(names) <= set(rule.hypers) or bends is None:
         return None
     other = view.up if names[0] == "lr" else view.across
@@ -220,18 +220,6 @@ def boundary(view: Map, key: str, many: int = 96) -> tuple[np.ndarray, np.ndarra
     values = values_of(other, rule.hypers[other.name], many)
     lrs = limit(rule, {name: settings[name] for name in rule.hypers} | {other.name: values}) / bends.max()
     return (lrs, values) if other is view.up else (values, lrs)
-
-
-def theory_of(race: Race, key: str) -> np.ndarray | None:
-    """The curvatures (2,) on which a rule's theory stands; None where it has nothing to say.
-
-    It speaks of a linear rule, with a constant lr and neither decay nor clipping, near the surface's first minimum.
-    """
-    plain = race["weight_decay"] == race["l2"] == 0 and race["clip_norm"] == race["clip_value"] == math.inf
-    if not plain or race.schedule != next(iter(SCHEDULES)) or not race.landscape.minima or not linear(ENTRANTS[key].rule):
-        return None
-    bends = curvatures(race.landscape)
-    return bends if 0 < bends.max() < math.inf else None
 
 
 def played(view: Map, key: str, across: float, up: float) -> Race:

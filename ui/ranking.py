@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core import SCHEDULES, Surface, Trajectory
+from ui import theory
 from ui.spec import TRIED, TUNED, Race
 
 LEVEL = 0.01
@@ -86,8 +87,17 @@ def cells(result: Result, race: Race) -> list[str]:
         "–" if result.steps_to is None else str(result.steps_to),
         "–" if diverged or result.distance is None else number(result.distance),
         str(result.evaluations),
-        f"diverged at step {result.stopped}" if diverged else "",
+        _fate(result, race),
     ]
+
+
+def _fate(result: Result, race: Race) -> str:
+    """What became of a run, and why it diverged where theory knows."""
+    if result.stopped is None:
+        return ""
+    edge = theory.largest_stable(race, result.key) if theory.exact(race) else None
+    why = f": no lr above {number(edge)} is stable" if edge is not None and result.lr > edge else ""
+    return f"diverged at step {result.stopped}{why}"
 
 
 def places(found: Sequence[Result]) -> dict[str, int]:

@@ -1,0 +1,72 @@
+"""What the theory of quadratics says of an entrant of a race, where it says anything."""
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from core import SCHEDULES, Surface
+from core.rule import Rule
+from core.stability import curvatures, limit, linear, optimum, quadratic
+from optimizers import ENTRANTS
+from ui.spec import Race
+
+
+def curvatures_for(race: Race, key: str) -> np.ndarray | None:
+    """The curvatures (2,) on which a rule's theory stands; None where it has nothing to say.
+
+    It speaks of a linear rule, with a constant lr and neither decay nor clipping, near the surface's first minimum.
+    """
+    plain = race["weight_decay"] == race["l2"] == 0 and race["clip_norm"] == race["clip_value"] == math.inf
+    if not plain or race.schedule != next(iter(SCHEDULES)) or not _linear(ENTRANTS[key].rule):
+        return None
+    return _curvatures(race.landscape)
+
+
+def largest_stable(race: Race, key: str) -> float | None:
+    """The learning rate past which the entrant diverges near the minimum; None where theory does not know it."""
+    bends = curvatures_for(race, key)
+    if bends is None:
+        return None
+    others = tuple((name, value) for name, value in _hypers(race, key).items() if name != "lr")
+    return _limit(ENTRANTS[key].rule, others) / float(bends.max())
+
+
+def fastest(race: Race, key: str, name: str) -> float | None:
+    """The value of one hyperparameter at which the entrant converges fastest near the minimum; None where unknown."""
+    bends = curvatures_for(race, key)
+    if bends is None or not bends.min() > 0:
+        return None
+    return optimum(ENTRANTS[key].rule, _hypers(race, key), bends, name)
+
+
+def exact(race: Race) -> bool:
+    """Whether the theory is exact on the race's surface, or a guide from its minimum."""
+    return _exact(race.landscape)
+
+
+def _hypers(race: Race, key: str) -> dict[str, Any]:
+    settings = race.settings_of(ENTRANTS[key])
+    return {name: settings[name] for name in ENTRANTS[key].rule.hypers}
+
+
+@lru_cache(maxsize=512)
+def _limit(rule: Rule, hypers: tuple[tuple[str, float], ...]) -> float:
+    return float(limit(rule, dict(hypers)))
+
+
+@lru_cache(maxsize=128)
+def _exact(surface: Surface) -> bool:
+    return quadratic(surface)
+
+
+@lru_cache(maxsize=128)
+def _linear(rule: Rule) -> bool:
+    return linear(rule)
+
+
+@lru_cache(maxsize=128)
+def _curvatures(surface: Surface) -> np.ndarray | None:
+    bends = curvatures(surface) if surface.minima else np.zeros(2)
+    return bends if 0 < bends.max() < math.inf else None
