@@ -51,7 +51,7 @@ class Stage {
     this.watch.disconnect();
     clearInterval(this.clock);
     cancelAnimationFrame(this.next);
-    cancelAnimationFrame(this.due);
+    clearTimeout(this.due);
   }
 
   press(name, on) {
@@ -71,8 +71,8 @@ class Stage {
       this.flight = null;
       if (this.waiting) this.post(); // before drawing, so that the next answer is under way meanwhile
     }
-    cancelAnimationFrame(this.due);
-    this.due = requestAnimationFrame(() => this.take(message));
+    clearTimeout(this.due);
+    this.due = setTimeout(() => this.take(message)); // once the request is out, and no later
   }
 
   take(data) {
