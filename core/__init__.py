@@ -5,7 +5,7 @@ from core.rule import Preset, Rule, Twin, rule
 from core.schedule import SCHEDULES, Schedule
 from core.simulate import DIVERGENCE_BOUND, DRIVER, simulate
 from core.surface import Surface, surface
-from core.sweep import Sweep, sweep
+from core.sweep import Sweep, along, sweep
 from core.trajectory import Objective, Trajectory
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Sweep",
     "Trajectory",
     "Twin",
+    "along",
     "rule",
     "simulate",
     "surface",

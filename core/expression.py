@@ -1,7 +1,7 @@
 """Recorded arithmetic: a pure function called with symbols leaves a record of what it does.
 
-The record can be differentiated (core.formula) and written out again as one flat Python function (`compiled`), which runs on
-floats, numpy arrays and tensors alike.
+Signs are pulled outwards on the way, which changes no value. The record can be differentiated (core.formula) and written out
+again as one flat Python function (`compiled`, `hoisted`), which runs on floats, numpy arrays and tensors alike.
 """
 
 import math
@@ -32,7 +32,9 @@ class Expr:
             return a
         if a.constant == 0:
             return b
-        return Expr("+", a, b)
+        if b.op == "neg":
+            return -(-a + b.args[0]) if a.op == "neg" else a - b.args[0]
+        return b - a.args[0] if a.op == "neg" else Expr("+", a, b)
 
     def __sub__(self, other: "Expr | Number") -> "Expr":
         a, b = self, expr(other)
@@ -40,7 +42,9 @@ class Expr:
             return expr(a.constant - b.constant)
         if b.constant == 0:
             return a
-        return -b if a.constant == 0 else Expr("-", a, b)
+        if a.constant == 0:
+            return -b
+        return a + b.args[0] if b.op == "neg" else Expr("-", a, b)
 
     def __mul__(self, other: "Expr | Number") -> "Expr":
         a, b = self, expr(other)
@@ -53,6 +57,8 @@ class Expr:
                 return rest
             if one.constant == -1:
                 return -rest
+            if one.op == "neg":
+                return -(one.args[0] * rest)
         return Expr("*", a, b)
 
     def __truediv__(self, other: "Expr | Number") -> "Expr":
@@ -64,6 +70,8 @@ class Expr:
     def __neg__(self) -> "Expr":
         if self.constant is not None:
             return expr(-self.constant)
+        if self.op == "-":
+            return Expr("-", *reversed(self.args))
         return self.args[0] if self.op == "neg" else Expr("neg", self)
 
     def __pow__(self, exponent: "Expr | int") -> "Expr":
@@ -169,15 +177,45 @@ _ON_FLOATS = {
 """The functions of core.maths, written out for floats: the same values bit for bit, without the call."""
 
 
-def compiled(
-    outputs: Sequence[Expr], symbols: Sequence[str], *, on_floats: bool = False, known: Mapping[Any, str] = MappingProxyType({})
-) -> Function:
-    """A flat Python function of the symbols that returns the outputs' values as a tuple.
+Steps = Mapping[str, tuple[str, list[str]]]
+"""{name: (operation, the names of its arguments)}, in an order in which they can be computed; a literal stands in brackets."""
 
-    Each shared part is computed once. With `on_floats` it is for Python floats alone, and faster. `known` maps parts, an
-    operation and the names of its arguments, to symbols that bring their values.
+
+def compiled(outputs: Sequence[Expr], symbols: Sequence[str]) -> Function:
+    """A flat Python function of the symbols that returns the outputs' values as a tuple. Each shared part is computed once."""
+    steps, results = _flattened(outputs, {})
+    return _written(steps, results, symbols, on_floats=False)
+
+
+def hoisted(
+    outputs: Sequence[Expr],
+    symbols: Sequence[str],
+    settled: Sequence[str],
+    *,
+    on_floats: bool,
+    known: Mapping[Any, str] = MappingProxyType({}),
+) -> tuple[Function, Function]:
+    """The same in two functions, for symbols of which some, `settled`, are the same at every call.
+
+    The first takes those and returns all that can be computed of them once; the second takes the symbols, the settled ones,
+    then these values. With `on_floats` they are for Python floats alone, and faster. `known` maps parts, an operation and
+    the names of its arguments, to symbols that bring their values.
     """
-    lines: list[str] = []
+    steps, results = _flattened(outputs, known)
+    once: dict[str, tuple[str, list[str]]] = {}
+    for name, (op, args) in steps.items():
+        if all(arg in once or arg in settled or arg.startswith("(") for arg in args):
+            once[name] = op, args
+    every = {name: step for name, step in steps.items() if name not in once}
+    used = {arg for _, args in every.values() for arg in args} | set(results)
+    kept = [name for name in once if name in used]
+    first = _written(once, kept, settled, on_floats=on_floats)
+    return first, _written(every, results, [*symbols, *settled, *kept], on_floats=on_floats)
+
+
+def _flattened(outputs: Sequence[Expr], known: Mapping[Any, str]) -> tuple[Steps, list[str]]:
+    """The steps that lead to the outputs, and the outputs' names."""
+    steps: dict[str, tuple[str, list[str]]] = {}
     names: dict[Any, str] = dict(known)
 
     def name(e: Expr) -> str:
@@ -190,11 +228,15 @@ def compiled(
             args = [name(a) for a in e.args]
             by_shape = (e.op, *args)
             if by_shape not in names:
-                names[by_shape] = f"_{len(lines)}"
-                lines.append(f"    {names[by_shape]} = {text(e.op, args)}")
+                names[by_shape] = f"_{len(steps)}"
+                steps[names[by_shape]] = e.op, args
             names[by_identity] = names[by_shape]
         return names[by_identity]
 
+    return steps, [name(e) for e in outputs]
+
+
+def _written(steps: Steps, results: Sequence[str], symbols: Sequence[str], *, on_floats: bool) -> Function:
     def text(op: str, args: list[str]) -> str:
         if op in _OPERATORS:
             return f"{args[0]} {op} {args[1]}"
@@ -202,9 +244,22 @@ def compiled(
             return f"-{args[0]}"
         return _ON_FLOATS[op].format(*args) if on_floats and op in _ON_FLOATS else f"{op}({', '.join(args)})"
 
-    results = "".join(f"{name(e)}, " for e in outputs)
-    source = "\n".join([f"def recorded({', '.join(symbols)}):", *lines, f"    return ({results})"])
+    places = _places(steps, results)
+    lines = [f"    {places[name]} = {text(op, [places.get(arg, arg) for arg in args])}" for name, (op, args) in steps.items()]
+    given = "".join(f"{places.get(result, result)}, " for result in results)
+    source = "\n".join([f"def recorded({', '.join(symbols)}):", *lines, f"    return ({given})"])
     scope = {op: getattr(maths, op) for op in maths.__all__}
     scope |= {"root": math.sqrt, "fabs": math.fabs, "nan": math.nan, "inf": math.inf}
     exec(source, scope)  # the text is written above from numbers, operators and the functions in scope alone
     return scope["recorded"]
+
+
+def _places(steps: Steps, results: Sequence[str]) -> dict[str, str]:
+    """Which variable holds each step's value: one whose value is not needed any more, so that arrays stay in the cache."""
+    last = {arg: name for name, (_, args) in steps.items() for arg in args} | dict.fromkeys(results, "")
+    free: list[str] = []
+    places: dict[str, str] = {}
+    for name, (_, args) in steps.items():
+        free += [places[arg] for arg in dict.fromkeys(args) if arg in places and last[arg] == name]
+        places[name] = free.pop() if free else name
+    return places

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any, Protocol, runtime_checkable
 
@@ -12,7 +12,7 @@ import numpy as np
 from core.hyper import Hyper, declared
 from core.rule import Rule
 from core.schedule import SCHEDULES, Schedule
-from core.step import Step, identity, on_floats, step_of
+from core.step import Step, flat, identity, step_of
 from core.trajectory import Objective, Trajectory
 
 DIVERGENCE_BOUND = 1e30
@@ -127,17 +127,28 @@ def simulate(
     """
     settings = {"noise": noise, "clip_norm": clip_norm, "clip_value": clip_value, "weight_decay": weight_decay, "l2": l2}
     course = prepared(rule, objective, start=start, hypers=hypers, steps=steps, schedule=schedule, seed=seed, **settings)
-    steps, runs = course.steps, len(course.x0)
+    return recorded(course, progress, should_stop)
+
+
+DRIVER: Mapping[str, Hyper] = declared(simulate)
+"""The hyperparameters of the loop itself, told once in `simulate`'s signature."""
+
+
+def recorded(
+    course: Course, progress: Callable[[float], None] | None = None, should_stop: Callable[[], bool] | None = None
+) -> Trajectory:
+    """A course run to its end, or to where `should_stop` says True, everything kept."""
+    rule, steps, runs = course.rule, course.steps, len(course.x0)
     loop = partial(march, progress=_onwards(progress or (lambda share: None)), should_stop=should_stop or (lambda: False))
 
     with np.errstate(all="ignore"):
         record = None  # where floats raise (x/0), arrays hold inf or nan
         with suppress(ArithmeticError):
-            record = _recorded_on_floats(loop, course) if course.alone and isinstance(objective, Analytic) else None
+            record = _path_on_floats(loop, course) if course.alone else None
         if record is None:
-            record = _recorded(loop, course)
+            record = _path_on_arrays(loop, course)
         rows = record.shape[1]
-        value, fine = _valued(objective, record[0])
+        value, fine = _valued(course.objective, record[0])
 
     dead = np.flatnonzero(~fine.all(axis=0))
     taken = steps if len(dead) == runs else rows - 1
@@ -159,12 +170,8 @@ def simulate(
         state=dict(zip(rule.slots, slots, strict=True)),
         lr=np.broadcast_to(course.rate * course.factors, (steps, runs))[:taken],
         evaluations=_read_only(np.minimum(stopped, taken)),
-        objective=objective,
+        objective=course.objective,
     )
-
-
-DRIVER: Mapping[str, Hyper] = declared(simulate)
-"""The hyperparameters of the loop itself, told once in `simulate`'s signature."""
 
 
 def march(
@@ -188,38 +195,30 @@ def march(
         keep(state)
 
 
-def _recorded_on_floats(loop: Callable[..., None], course: Course) -> np.ndarray | None:
+def _path_on_floats(loop: Callable[..., None], course: Course) -> np.ndarray | None:
     """One run on plain floats: what is recorded, (1+slots, rows, parameters, 1); None where the rule needs arrays."""
-    rule, objective, x0 = course.rule, course.objective, course.x0[0].tolist()
-    recorded = on_floats(rule, course.effects, len(x0), objective.partials, len(objective.constants))
-    if recorded is None:
+    made = _flat(course, course.x0[0].tolist(), floats=True)
+    if made is None:
         return None
-    step, powers = recorded
-    parameters, constants = len(x0), (*course.numbers.values(), *objective.constants)
-    lrs, draws = (course.rate * course.factors[:, 0]).tolist(), course.draws.tolist()
-
-    def quiet(n: int, state: tuple[float, ...]) -> tuple[float, ...]:
-        return step(*state, lrs[n], n + 1.0, *constants)
-
-    def noisy(n: int, state: tuple[float, ...]) -> tuple[float, ...]:
-        return step(*state, lrs[n], n + 1.0, *draws[n], *constants)
-
+    start, advance = made
+    parameters, tracks = course.x0.shape[1], 1 + len(course.rule.slots)
     path: list[tuple[float, ...]] = []
-    start = (*x0, *(initial for initial in rule.slots.values() for _ in x0), *(course.numbers[name] for name in powers))
-    loop(start, noisy if draws else quiet, path.append, course.steps, alive=lambda state: _within(state[:parameters]))
-    tracks = 1 + len(rule.slots)
-    flat = np.array(path)[:, : tracks * parameters].reshape(len(path), tracks, parameters, 1)
-    return np.ascontiguousarray(flat.swapaxes(0, 1))
+    loop(start, advance, path.append, course.steps, alive=lambda state: _within(state[:parameters]))
+    every = np.array(path)[:, : tracks * parameters].reshape(len(path), tracks, parameters, 1)
+    return np.ascontiguousarray(every.swapaxes(0, 1))
 
 
-def _recorded(loop: Callable[..., None], course: Course) -> np.ndarray:
+def _path_on_arrays(loop: Callable[..., None], course: Course) -> np.ndarray:
     """Many runs at a time: what is recorded, (1+slots, rows, parameters, runs)."""
-    record = np.empty((1 + len(course.rule.slots), course.steps + 1, *course.x0.T.shape))
-    rows = 0
+    parameters, runs = course.x0.T.shape
+    record = np.empty((1 + len(course.rule.slots), course.steps + 1, parameters, runs))
+    tracks, rows = list(record), 0
 
-    def keep(state: list[np.ndarray]) -> None:
-        nonlocal rows
-        for track, now in zip(record, state, strict=True):
+    def keep(state: Sequence[np.ndarray], loss: None) -> None:
+        nonlocal rows, tracks
+        if len(state) > len(tracks):
+            tracks = [track[:, i] for track in record for i in range(parameters)]
+        for track, now in zip(tracks, state, strict=True):
             track[rows] = now
         rows += 1
 
@@ -227,41 +226,98 @@ def _recorded(loop: Callable[..., None], course: Course) -> np.ndarray:
         nonlocal rows
         rows = 0
 
-    on_arrays(partial(loop, alive=lambda state: _within(state[0])), course, keep, again)
+    on_arrays(partial(loop, alive=lambda state: _within(coordinates(state, parameters))), course, keep, again)
     return record[:, :rows]
 
 
 def on_arrays(
-    loop: Callable[..., None], course: Course, keep: Callable[[list[np.ndarray]], None], again: Callable[[], None]
+    loop: Callable[..., None],
+    course: Course,
+    keep: Callable[[Sequence[np.ndarray], Any], None],
+    again: Callable[[], None],
+    *,
+    losses: bool = False,
 ) -> None:
-    """Runs side by side: `keep` is given [x, *slots], each (parameters, runs), at the start and after every step.
+    """Runs side by side: `keep` is given the state at the start and after every step.
 
-    Runs are the last axis because numpy crawls over a trailing axis of length 2. Where a hyperparameter that is a float
+    The state is x and the slots, each (parameters, runs) or as many arrays (runs,). With `losses`, `keep` is also given the
+    loss (runs,) of the state before, where it comes along with the step; else None. Where a hyperparameter that is a float
     raises (x/0), all is done `again` with arrays alone, which hold inf or nan there.
     """
-    gradient, rule, noisy = _on_columns(course.objective), course.rule, "noise" in course.effects
-    x = np.ascontiguousarray(course.x0.T)
-    start = [x, *(x * 0.0 + initial for initial in rule.slots.values())]
+    x, tracks = np.ascontiguousarray(course.x0.T), 1 + len(course.rule.slots)
 
-    def run(numbers: Mapping[str, Any]) -> None:
-        step = step_of(rule, course.effects, numbers)
-        powers = {identity(value): (0.0, 1.0) for value in numbers.values()}
-        timed = "t" in rule.needs
-
-        def advance(n: int, state: list[np.ndarray]) -> list[np.ndarray]:
-            x, *slots = state
-            t = Step.after(n, powers) if timed else None
-            lr = course.rate * course.factors[n]
-            (moved,), (kept,) = step([x], [gradient(x)], [slots], lr, t, [course.draws[n, :, None]] if noisy else [])
-            return [moved, *kept]
-
-        loop(start, advance, keep, course.steps)
+    def run(course: Course) -> None:
+        made = _flat(course, list(x), floats=False, losses=losses)
+        if made is None:
+            loop(*_stepwise(course, x), lambda state: keep(state, None), course.steps)
+        else:
+            parts = tracks * len(x)
+            loop(*made, lambda state: keep(state[:parts], state[-1] if losses else None), course.steps)
 
     try:
-        run(course.numbers)
+        run(course)
     except ArithmeticError:
         again()
-        run({name: np.atleast_1d(value) for name, value in course.numbers.items()})
+        run(replace(course, numbers={name: np.atleast_1d(value) for name, value in course.numbers.items()}))
+
+
+State = Sequence[Any]
+
+
+def _flat(
+    course: Course, x: list[Any], *, floats: bool, losses: bool = False
+) -> tuple[State, Callable[[int, State], State]] | None:
+    """Where a course starts and what a step makes of a state, by one flat function; None where it cannot be one."""
+    rule, objective = course.rule, course.objective
+    if not isinstance(objective, Analytic):
+        return None
+    height = objective.height if losses else None
+    made = flat(rule, course.effects, len(x), objective.partials, len(objective.constants), height=height, floats=floats)
+    if made is None:
+        return None
+    ready = float if floats else np.asarray  # numpy is faster with arrays, even of one number
+    numbers = {name: ready(value) for name, value in course.numbers.items()}
+    constants = [*numbers.values(), *(ready(constant) for constant in objective.constants)]
+    constants += [ready(value) for value in made.once(*constants)]
+    step, draws, plain = made.step, course.draws.tolist(), bool(np.all(course.factors == 1.0))
+    lrs = (course.rate * course.factors).T.tolist()[0] if floats else None
+
+    def lr(n: int) -> Any:
+        if lrs is not None:
+            return lrs[n]
+        return course.rate if plain else course.rate * course.factors[n]
+
+    def quiet(n: int, state: State) -> State:
+        return step(*state, lr(n), n + 1.0, *constants)
+
+    def noisy(n: int, state: State) -> State:
+        return step(*state, lr(n), n + 1.0, *draws[n], *constants)
+
+    begin = (*x, *(part * 0.0 + initial for initial in rule.slots.values() for part in x))
+    begin = (*begin, *(numbers[name] for name in made.powers), *(None for _ in (height,) if height))
+    return begin, noisy if draws else quiet
+
+
+def _stepwise(course: Course, x: np.ndarray) -> tuple[State, Callable[[int, State], State]]:
+    """The same for any rule on any objective, of arrays (parameters, runs)."""
+    noisy, timed = "noise" in course.effects, "t" in course.rule.needs
+    step = step_of(course.rule, course.effects, course.numbers)
+    powers = {identity(value): (0.0, 1.0) for value in course.numbers.values()}
+
+    def advance(n: int, state: State) -> State:
+        x, *slots = state
+        g = np.ascontiguousarray(course.objective.grad(x.T).T)
+        t = Step.after(n, powers) if timed else None
+        draw = [course.draws[n, :, None]] if noisy else []
+        (moved,), (kept,) = step([x], [g], [slots], course.rate * course.factors[n], t, draw)
+        return [moved, *kept]
+
+    return [x, *(x * 0.0 + initial for initial in course.rule.slots.values())], advance
+
+
+def coordinates(state: State, parameters: int) -> Any:
+    """x of a state as `on_arrays` keeps it, the coordinates first."""
+    return state[0] if state[0].ndim > 1 else state[:parameters]
 
 
 def _within(x: Any) -> bool:
@@ -292,21 +348,6 @@ def _onwards(progress: Callable[[float], None]) -> Callable[[float], None]:
             progress(share)
 
     return tell
-
-
-def _on_columns(objective: Objective) -> Callable[[np.ndarray], np.ndarray]:
-    """The gradient on an array (parameters, runs)."""
-    if not isinstance(objective, Analytic):
-        return lambda x: np.ascontiguousarray(objective.grad(x.T).T)
-    partials, constants = objective.partials, objective.constants
-
-    def gradient(x: np.ndarray) -> np.ndarray:
-        g = np.empty(x.shape)
-        for i, slope in zip(range(len(g)), partials(*x, *constants), strict=True):
-            g[i] = slope
-        return g
-
-    return gradient
 
 
 def prepared(

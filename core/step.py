@@ -1,10 +1,12 @@
 """One step of a run, told once: what happens to the gradient, the rule, and x ← x − lr·(direction + weight_decay·x).
 
-On arrays it runs as it stands, many runs at a time. For a single run it is recorded once with symbols and written out as
-one flat function of floats, which is several times faster and the same bit for bit.
+It runs as it stands on whatever arrays an objective wants. Where the objective is elementwise arithmetic too, both are
+recorded once with symbols and written out as one flat function, of floats for a single run or of arrays for many, which is
+several times faster and the same bit for bit.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import add
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from core import maths
-from core.expression import Expr, Function, compiled, expr, parts_of
+from core.expression import Expr, Function, expr, hoisted, parts_of
 from core.rule import Rule
 
 Parts = Sequence[Any]
@@ -65,16 +67,39 @@ def _before(effects: frozenset[str], numbers: Mapping[str, Any]) -> Iterator[Cal
         yield shorten
 
 
-@lru_cache(maxsize=1024)
-def on_floats(
-    rule: Rule, effects: frozenset[str], parameters: int, partials: Callable[..., Sequence[Any]], constants: int
-) -> tuple[Function, tuple[str, ...]] | None:
-    """The step of a single run as one function, and the names of the hyperparameters whose powers it carries along.
+@dataclass(frozen=True)
+class Flat:
+    """Gradient and step of a rule on an objective, as functions of floats or of arrays (runs,).
 
-    (*x, *slots, *powers, lr, t, *draw, *numbers, *constants) → (*x, *slots, *powers); a slot has one number a coordinate, a
-    power is the running product b**t of a hyperparameter b, numbers are the rule's hyperparameters but lr, then the effects
-    in alphabetical order, and constants are what `partials` takes after the coordinates. None for a rule or an objective
-    that does more than elementwise arithmetic: it runs on arrays.
+    once    (*numbers, *constants) → what can be computed of them before the first step
+    step    (*x, *slots, *powers, loss, lr, t, *draw, *numbers, *constants, *once) → (*x, *slots, *powers, loss)
+    powers  the hyperparameters b whose running products b**t are carried along
+
+    A slot has one number a coordinate, numbers are the rule's hyperparameters but lr, then the effects in alphabetical order,
+    and constants are what the objective's partials take after the coordinates. The loss that is returned is that of the x
+    that was given, which has parts in common with the gradient there; none is asked for or returned without a `height`.
+    """
+
+    once: Function
+    step: Function
+    powers: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def flat(
+    rule: Rule,
+    effects: frozenset[str],
+    parameters: int,
+    partials: Callable[..., Sequence[Any]],
+    constants: int,
+    *,
+    height: Callable[..., Any] | None = None,
+    floats: bool,
+) -> Flat | None:
+    """For one run with `floats`, else for arrays.
+
+    None for a rule or an objective that does more than elementwise arithmetic, and on arrays where a part of the next state
+    is the same for all runs.
     """
 
     def symbols(letter: str, many: int = parameters) -> list[Expr]:
@@ -88,20 +113,25 @@ def on_floats(
     try:
         g = [expr(slope) for slope in partials(*x, *fixed)]
         moved, kept = step_of(rule, effects, numbers)(x, g, slots, lr, t, draw)
+        loss = [expr(height(*x, *fixed))] if height else []
     except (TypeError, AttributeError):
         return None
     outputs = [expr(value) for value in (*moved, *_by_slot(kept))]
+    state = [*x, *_by_slot(slots)]
+    if not floats and not all(any(e in state for e in parts_of([output])) for output in (*loss, *g, *outputs)):
+        return None
     raised = [e.args[0] for e in parts_of(outputs) if e.op == "power" and e.args[1] is t]
     powers = {name: Expr("symbol", f"p_{name}") for name, number in numbers.items() if number in raised}
-    inputs = [*x, *_by_slot(slots), *powers.values(), lr, t]
-    inputs += [*(draw if "noise" in effects else ()), *numbers.values(), *fixed]
-    step = compiled(
-        [*outputs, *(power * numbers[name] for name, power in powers.items())],
-        [symbol.args[0] for symbol in inputs],
-        on_floats=True,
+    told = [Expr("symbol", "loss") for _ in loss]
+    changing = [*state, *powers.values(), *told, lr, t, *(draw if "noise" in effects else ())]
+    once, step = hoisted(
+        [*outputs, *(power * numbers[name] for name, power in powers.items()), *loss],
+        [symbol.args[0] for symbol in changing],
+        [symbol.args[0] for symbol in (*numbers.values(), *fixed)],
+        on_floats=floats,
         known={("power", f"h_{name}", "t"): f"p_{name}" for name in powers},
     )
-    return step, tuple(powers)
+    return Flat(once, step, tuple(powers))
 
 
 def _by_slot(slots: Sequence[Sequence[Any]]) -> list[Any]:

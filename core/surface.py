@@ -89,17 +89,17 @@ class Surface:
 
     def value(self, points: Any) -> np.ndarray:
         """f at points (..., 2) → (...)."""
-        x, y = self._coordinates(points)
+        x, y = _coordinates(points)
         return np.broadcast_to(self.height(x, y, *self.constants), x.shape)
 
     def grad(self, points: Any) -> np.ndarray:
         """The gradient at points (..., 2) → (..., 2)."""
-        x, y = self._coordinates(points)
+        x, y = _coordinates(points)
         return np.stack(np.broadcast_arrays(*self.partials(x, y, *self.constants), x)[:2], axis=-1)
 
     def hessian(self, points: Any) -> np.ndarray:
         """The matrix of second derivatives at points (..., 2) → (..., 2, 2)."""
-        x, y = self._coordinates(points)
+        x, y = _coordinates(points)
         xx, xy, yy, _ = np.broadcast_arrays(*self.formula.hessian(*self._unturned(x, y), *self.parameters), x)
         own = np.stack([np.stack([xx, xy], axis=-1), np.stack([xy, yy], axis=-1)], axis=-2)
         if not self.angle:
@@ -171,13 +171,6 @@ class Surface:
     def _place(self, place: Place) -> Points:
         return place(*self.parameters) if callable(place) else place
 
-    @staticmethod
-    def _coordinates(points: Any) -> tuple[np.ndarray, np.ndarray]:
-        points = np.asarray(points, dtype=np.float64)
-        if points.shape[-1:] != (2,):
-            raise ValueError(f"points has shape {points.shape}: allowed is (..., 2), the last axis being x, y")
-        return points[..., 0].copy(), points[..., 1].copy()  # contiguous, so that numpy takes one code path for all
-
 
 def _found(module: str, key: str, parameters: tuple[float, ...], angle: float) -> Surface:
     return replace(getattr(import_module(module), key), parameters=parameters, angle=angle)
@@ -191,6 +184,23 @@ class Family:
     partials: Callable[..., tuple[Any, Any]]
     constants: tuple[Any, ...]
     start: np.ndarray
+
+    def value(self, points: Any) -> np.ndarray:
+        """f at points (..., runs, 2) → (..., runs)."""
+        x, y = _coordinates(points)
+        return np.broadcast_to(self.height(x, y, *self.constants), x.shape)
+
+    def grad(self, points: Any) -> np.ndarray:
+        """The gradient at points (..., runs, 2) → (..., runs, 2)."""
+        x, y = _coordinates(points)
+        return np.stack(np.broadcast_arrays(*self.partials(x, y, *self.constants), x)[:2], axis=-1)
+
+
+def _coordinates(points: Any) -> tuple[np.ndarray, np.ndarray]:
+    points = np.asarray(points, dtype=np.float64)
+    if points.shape[-1:] != (2,):
+        raise ValueError(f"points has shape {points.shape}: allowed is (..., 2), the last axis being x, y")
+    return points[..., 0].copy(), points[..., 1].copy()  # contiguous, so that numpy takes one code path for all
 
 
 def _turn_of(degrees: float) -> Point:

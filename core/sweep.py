@@ -10,8 +10,21 @@ from typing import Any
 import numpy as np
 
 from core.rule import Rule
-from core.simulate import DIVERGENCE_BOUND, DRIVER, Analytic, Course, march, on_arrays, prepared, scheduled, starts
+from core.simulate import (
+    DIVERGENCE_BOUND,
+    DRIVER,
+    Analytic,
+    Course,
+    coordinates,
+    march,
+    on_arrays,
+    prepared,
+    recorded,
+    scheduled,
+    starts,
+)
 from core.surface import ANGLE, Surface
+from core.trajectory import Trajectory
 from core.workers import workers
 
 RUNS = 8192
@@ -121,6 +134,24 @@ def sweep(
     return Sweep(grid, course.steps, found.final, found.best, found.stopped, found.x, counted)
 
 
+def along(
+    rule: Rule,
+    objective: Any,
+    *,
+    axis: str,
+    values: Any,
+    start: Any = None,
+    hypers: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> Trajectory:
+    """A run for each of the `values` (runs,) of one axis of `sweep`, side by side and kept whole.
+
+    Each equals the run that `simulate` makes alone. Raises ValueError as `sweep` does.
+    """
+    grid = {axis: _axis(axis, values)}
+    return recorded(_course(rule, objective, grid, start=start, hypers=dict(hypers or {}), settings=settings))
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What is kept of some runs: arrays (runs,), and the last position (runs, parameters). `count`: steps to the threshold."""
@@ -154,42 +185,52 @@ def reduced(
     height, runs, rows = _height(course.objective), len(course.x0), 0
     rates = np.broadcast_to(course.rate, runs)
     course = replace(course, rate=rates.copy())
-    begin = [course.x0.T, *(np.full_like(course.x0.T, value) for value in course.rule.slots.values())]
+    begin: list[np.ndarray] = []
     alive, stopped = np.ones(runs, dtype=bool), np.full(runs, course.steps + 1)
     value, best = np.empty(runs), np.full(runs, np.inf)
-    x = last = course.x0.T.copy()
+    x: Any = course.x0.T
+    last = course.x0.T.copy()
     count = np.zeros(runs, dtype=int)
 
-    def keep(state: list[np.ndarray]) -> None:
-        nonlocal rows, value, x
-        x = state[0]
-        value = height(x)
+    def keep(state: Sequence[np.ndarray], loss: np.ndarray | None) -> None:
+        nonlocal begin, x
+        if begin:
+            judge(height(x) if loss is None else loss, state)
+        else:
+            begin = [part.copy() for part in state]
+        x = coordinates(state, course.x0.shape[1])
+
+    def judge(loss: np.ndarray, after: Sequence[np.ndarray]) -> None:
+        """Look at x and its loss; runs that are beyond the bound end here, whatever the state after."""
+        nonlocal rows, value
+        value = loss
         if not all(_surely_within(part) for part in (*x, value)):
             fine = (np.abs(x) <= DIVERGENCE_BOUND).all(axis=0) & (np.abs(value) <= DIVERGENCE_BOUND)
             dying = np.flatnonzero(alive & ~fine)
-            stopped[dying], last[:, dying], alive[dying] = rows, x[:, dying], False
+            stopped[dying], last[:, dying], alive[dying] = rows, np.stack(x)[:, dying], False
             value = np.where(fine, value, np.inf)
             # A dead run rests at its start, where its numbers are tame; its best is already at most the loss there.
             course.rate[dying] = 0.0
-            for part, first in zip(state, begin, strict=True):
-                part[:, dying] = first[:, dying]
+            for part, first in zip(after, begin, strict=False):  # after the last step there is none
+                part[..., dying] = first[..., dying]
         np.minimum(best, value, out=best)
         if level is not None:
             np.add(count, best > level, out=count)
         rows += 1
 
     def again() -> None:
-        nonlocal rows
-        rows = 0
+        nonlocal rows, begin
+        rows, begin = 0, []
         alive[:], stopped[:], best[:], count[:], course.rate[:] = True, course.steps + 1, np.inf, 0, rates
 
     with np.errstate(all="ignore"):
         loop = partial(march, alive=lambda state: bool(alive.any()), progress=progress, should_stop=should_stop)
-        on_arrays(loop, course, keep, again)
+        on_arrays(loop, course, keep, again, losses=True)
+        judge(height(x), [])
     if rows <= course.steps and alive.any():
         return None
     count[count == rows] = course.steps + 1  # a chunk whose runs have all diverged ends early
-    return Outcome(np.where(alive, value, np.inf), best, stopped, count, np.where(alive, x, last).T)
+    return Outcome(np.where(alive, value, np.inf), best, stopped, count, np.where(alive, np.stack(x), last).T)
 
 
 @cache
@@ -296,8 +337,8 @@ def _course(
     return prepared(rule, objective, start=begins, hypers={**hypers, **own}, **settings)
 
 
-def _height(objective: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """The value on an array (parameters, runs)."""
+def _height(objective: Any) -> Callable[[Any], np.ndarray]:
+    """The value on an array (parameters, runs), or on as many arrays."""
     if isinstance(objective, Analytic):
         return lambda x: np.broadcast_to(objective.height(*x, *objective.constants), x[0].shape)
     return lambda x: objective.value(x.T)

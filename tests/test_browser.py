@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator
+from urllib.parse import parse_qsl
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -124,6 +125,84 @@ def test_dragging_a_slider_moves_the_picture_before_it_is_released(opened):
     assert stage(page, "stage.values.angle") == pytest.approx(45, abs=3)
     wait_for(page, "location.search.includes('angle=')")
     assert stage(page, "stage.data.start[0]") != before[1]
+
+
+SLIDE = """(share) => {
+    const { range } = stage.held;
+    range.value = Math.round(share * range.max);
+    range.dispatchEvent(new Event("input"));
+}"""
+
+
+def grasp(page: Page, control: str) -> None:
+    """Press the mouse on a slider's thumb and wait for its band."""
+    slider = page.locator(f"[id='{control}']")
+    box = slider.bounding_box()
+    assert box is not None
+    share = slider.evaluate("e => e.value / e.max")
+    page.mouse.move(box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2)
+    page.mouse.down()
+    wait_for(page, f"stage.band?.id === '{control}' && !stage.flight")
+
+
+@pytest.mark.parametrize("control", ["sgd.lr", "ravine.kappa"])
+def test_a_grasped_slider_moves_the_picture_without_the_server(opened, control):
+    """With the server out of reach the picture still follows the hand, and it is the one of the value that is shown."""
+    page = opened(RAVINE)
+    page.get_by_label("Pause").click()
+    grasp(page, control)
+    stage(page, "(stage.send = () => {}, stage.play(false), stage.seek(500))")
+    for share in (0.2, 0.45, 0.7):
+        slides = stage(page, "stage.drawn.slides")
+        stage(page, f"({SLIDE})({share})")
+        wait_for(page, f"stage.drawn.slides > {slides}")
+        value = stage(page, f"stage.data.shown['{control}']")
+        assert float(stage(page, f"stage.inputs['{control}'].number.value")) == pytest.approx(value, rel=1e-5)
+        link = {**dict(parse_qsl(RAVINE[1:])), control: f"{value:.12g}"}
+        race, _ = read_link(link, Race("ravine", ("sgd",)))
+        for r, run in enumerate(trajectories(race).values()):
+            assert stage(page, f"stage.data.runs[{r}].stopped") == (int(run.stopped[0]) if run.diverged[0] else None)
+            if run.diverged[0]:
+                continue
+            rows = stage(page, "[...stage.data.rows]")
+            drawn = stage(page, f"[...stage.data.x.slice({2 * r * len(rows)}, {2 * (r + 1) * len(rows)})]")
+            assert drawn == pytest.approx(run.x[rows, 0].ravel().tolist(), abs=1e-3)
+        assert stage(page, "stage.root.classList.contains('sliding')")
+    page.mouse.up()
+
+
+def test_where_the_hand_rests_and_when_it_lets_go_the_exact_picture_follows(opened):
+    page = opened(RAVINE)
+    link = search(page)
+    grasp(page, "sgd.lr")
+    stage(page, f"({SLIDE})(0.31)")
+    wait_for(page, "stage.data.shown")
+    wait_for(page, "!stage.data.shown && stage.data.frames === 501")
+    exact = stage(page, "stage.held.c.stops[stage.held.range.value]")
+    assert stage(page, "stage.data.values['sgd.lr']") == exact
+    assert search(page) == link
+    page.mouse.up()
+    drag(page, page.locator("[id='sgd.lr']"), 0.55)
+    page.mouse.up()
+    settle(page)
+    wait_for(page, "!stage.data.shown && !stage.held")
+    value = stage(page, "stage.values['sgd.lr']")
+    wait_for(page, f"new URLSearchParams(location.search).get('sgd.lr') == {value}")
+
+
+def test_a_slider_dragged_back_to_where_it_was_shows_what_was(opened):
+    page = opened(RAVINE)
+    before = stage(page, "[stage.values['sgd.lr'], +stage.inputs['sgd.lr'].range.value]")
+    exact = stage(page, "[...stage.data.x]")
+    grasp(page, "sgd.lr")
+    stage(page, f"({SLIDE})(0.4)")
+    wait_for(page, "stage.data.shown")
+    stage(page, f"(stage.held.range.value = {before[1]}, stage.held.range.dispatchEvent(new Event('input')))")
+    page.mouse.up()
+    settle(page)
+    wait_for(page, "!stage.data.shown")
+    assert stage(page, "stage.values['sgd.lr']") == before[0]
+    assert stage(page, "[...stage.data.x]") == exact
 
 
 def test_rotation_leaves_sgd_as_it_is_and_spoils_adam(opened):

@@ -25,9 +25,10 @@ def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     return header, arrays
 
 
-def sent(race: Race, wish=None):
+def sent(race: Race, wish=None, grasped=None):
     runs = trajectories(race)
-    header, arrays = read(message.pack(race, runs, [], wish, 3))
+    (control,) = [c for c in race.controls if c.id == grasped] or [None]
+    header, arrays = read(message.pack(race, runs, [], wish, 3, control))
     return runs, header, arrays
 
 
@@ -161,4 +162,77 @@ def test_surface_without_minimum_has_no_log_axis_and_no_winner():
 
 def test_the_stage_is_one_component():
     assert callable(_stage)
-    assert sum(map(len, scripts())) < 46_000
+    assert sum(map(len, scripts())) < 52_000
+
+
+@pytest.mark.parametrize(
+    ("race", "control", "moved"),
+    [
+        (Race("rosenbrock", TEN).having({"lr": 1e-3}), "lr", 10),
+        (Race("rosenbrock", ("sgd", "adam", "adamw")), "adam.beta1", 1),
+        (Race("rosenbrock", ("sgd", "adam", "adamw")), "adamw.weight_decay", 1),
+        (Race("rosenbrock", ("sgd", "adam", "adamw")), "weight_decay", 2),
+        (Race("ravine", ("sgd", "momentum")), "angle", 2),
+        (Race("rosenbrock", ("sgd", "adam"), start=(0.5, -1.0)), "rosenbrock.b", 2),
+        (Race("himmelblau", ("sgd", "adam"), schedule="cosine"), "cosine.floor", 2),
+        (Race("himmelblau", ("sgd", "adam")), "noise", 2),
+        (Race("himmelblau", ("adam",)), "clip_norm", 1),
+        (Race("saddle", ("sgd", "adam")), "lr", 2),
+        (Race("ravine", ("sgd",)).having({"steps": 1.0}), "lr", 1),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_band_is_the_runs_of_every_value(race, control, moved):
+    _, header, arrays = sent(race, {"released": False}, control)
+    band, steps = header["band"], header["steps"]
+    rows, (of,) = np.array(band["rows"]), [c for c in race.controls if c.id == control]
+    shape = (len(band["stops"]), moved, len(rows))
+    x, gap = arrays["bandX"].reshape(*shape, 2), arrays["bandGap"].reshape(shape)
+    assert (rows[0], rows[-1]) == (0, steps)
+    assert (np.diff(rows) > 0).all()
+    assert len(band["runs"]) == moved
+    x0, x1, y0, y1 = band["reach"]
+    low, high = np.array([x0, y0]), np.array([x1, y1])
+    for i in range(0, shape[0], 9):
+        at = race.having({control: of.hyper.stops[band["stops"][i]]})
+        floor = message.ranking.floor_of(at.landscape)
+        alone = list(trajectories(at).values())
+        for r, key in enumerate(band["runs"]):
+            run = alone[key]
+            assert band["stopped"][i][r] == (int(run.stopped[0]) if run.diverged[0] else None)
+            alive = rows < run.stopped[0]
+            true = np.clip(run.x[rows, 0], low, high)[alive]
+            np.testing.assert_allclose((low + x[i, r] / 65534 * (high - low))[alive], true, atol=1e-5 * (x1 - x0))
+            loss = run.value[rows, 0] - floor
+            loss = np.where(loss < 0, 0, loss) if race.landscape.minima else loss
+            size = np.where(gap[i, r] == 0, 0, 10 ** ((np.abs(gap[i, r]) - 1.0) / band["fine"] - band["deep"]))
+            told = (np.copysign(size, gap[i, r]))[alive & (np.abs(loss) > 1e-24)]
+            np.testing.assert_allclose(told, loss[alive & (np.abs(loss) > 1e-24)], rtol=3e-3)
+        if "grounds" in band:
+            assert band["grounds"][i]["start"] == list(at.origin)
+            assert band["grounds"][i]["minima"] == [list(point) for point in at.landscape.minima]
+    assert ("grounds" in band) == (of.group == "Surface")
+
+
+def test_a_band_is_small_whatever_the_race():
+    for steps in (1.0, 500.0, 5000.0):
+        race = Race("rosenbrock", tuple(ENTRANTS)[:12]).having({"steps": steps})
+        for control in ("lr", "angle", "adam.beta2"):
+            _, header, arrays = sent(race, {"released": False}, control)
+            assert sum(arrays[name].nbytes for name in ("bandX", "bandGap")) <= message.BAND
+            assert arrays["bandGround"].nbytes <= 300_000
+            assert len(json.dumps(header["band"])) < 40_000
+
+
+def test_a_band_comes_for_what_is_grasped_alone():
+    race = Race("ravine", ("sgd", "adam"))
+    assert "band" not in sent(race)[1]
+    controls = {control["id"]: control["band"] for control in sent(race)[1]["controls"]}
+    assert [name for name, can in controls.items() if not can] == ["steps", "threshold", "seed"]
+    tuned = sent(replace(race, lrs="tuned"))[1]["controls"]
+    assert not any(control["band"] for control in tuned)
+
+
+def test_the_gradient_norm_stays_at_home_while_a_slider_is_dragged():
+    assert "slope" not in sent(Race("ravine", ("sgd",)), {"released": False})[2]
+    assert "slope" in sent(Race("ravine", ("sgd",)), {"released": True})[2]

@@ -1,4 +1,4 @@
-"""The test of the tests: three bugs that published apps have shipped, each planted in a copy, must turn the suite red."""
+"""The test of the tests: bugs, most of them shipped by published apps, each planted in a copy, must turn the suite red."""
 
 import os
 import shutil
@@ -25,8 +25,8 @@ def copy(tmp_path: Path) -> Path:
 
 
 def suite(copy: Path, *selections: str) -> subprocess.CompletedProcess[str]:
-    """The real tests of rules and loop, or some of them, run in the copy by a pytest of their own."""
-    files = ["tests/test_rules.py", "tests/test_simulate.py"]
+    """The real tests of rules, loop and sweep, or some of them, run in the copy by a pytest of their own."""
+    files = ["tests/test_rules.py", "tests/test_simulate.py", "tests/test_sweep.py"]
     select = " or ".join(f"({selection})" for selection in selections)
     command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *files, "-k", select]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
@@ -53,8 +53,8 @@ def test_the_copy_is_green(copy):
         pytest.param(
             RECORDS,
             "core/simulate.py",
-            "value, fine = _valued(objective, record[0])\n",
-            "value, fine = _valued(objective, record[0])\n        value[1:] = value[:-1].copy()\n",
+            "value, fine = _valued(course.objective, record[0])\n",
+            "value, fine = _valued(course.objective, record[0])\n        value[1:] = value[:-1].copy()\n",
             id="new point at the old loss",
         ),
         pytest.param(
@@ -63,6 +63,13 @@ def test_the_copy_is_green(copy):
             "moved.append(part - lr * (direction if decay is None else direction + decay * part))",
             "moved.append(maths.clip(part - lr * (direction if decay is None else direction + decay * part), -2.0, 2.0))",
             id="positions clipped to the plot",
+        ),
+        pytest.param(
+            "a_cell_is_the_run_alone and adam",
+            "core/sweep.py",
+            "judge(height(x) if loss is None else loss, state)",
+            "judge(height(coordinates(state, course.x0.shape[1])), state)",
+            id="a map's loss is that of the next step",
         ),
     ],
 )

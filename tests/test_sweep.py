@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from core import SCHEDULES, simulate, sweep
+from core import SCHEDULES, along, simulate, sweep
 from optimizers import RULES
 from surfaces import SURFACES
 from tests.problems import Quadratic
@@ -41,6 +41,36 @@ def test_a_cell_is_the_run_alone(rule, surface):
     assert found.final.shape == found.best.shape == found.stopped.shape == (5,)
     for (i,), cell in cells(found, level):
         same(cell, alone(rule, SURFACES[surface], hypers={"lr": RATES[i]}), level)
+
+
+@pytest.mark.parametrize(
+    ("rule", "axis", "values"),
+    [
+        ("momentum", "lr", RATES),
+        ("adam", "beta2", [0.0, 0.9, 0.999]),
+        ("adam", "noise", [0.0, 0.1, 3.0]),
+        ("sgd", "clip_norm", [0.1, math.inf]),
+        ("adam", "kappa", [2.0, 100.0]),
+        ("adam", "angle", [-90.0, 20.0, 45.0]),
+    ],
+)
+def test_runs_along_an_axis_are_the_runs_alone(rule, axis, values):
+    found = along(RULES[rule], RAVINE, axis=axis, values=values, hypers={} if axis == "lr" else {"lr": 0.1}, steps=60)
+    for i, value in enumerate(values):
+        surface, hypers, setting = RAVINE, {"lr": 0.1}, {}
+        if axis == "kappa":
+            surface = RAVINE.with_(kappa=value)
+        elif axis == "angle":
+            surface = RAVINE.rotated(value)
+        elif axis in RULES[rule].hypers:
+            hypers[axis] = value
+        else:
+            setting = {axis: value}
+        run = simulate(RULES[rule], surface, steps=60, hypers=hypers, **setting)
+        assert found.stopped[i] == run.stopped[0]
+        np.testing.assert_array_equal(found.x[:, i], run.x[:, 0])
+        np.testing.assert_array_equal(found.value[:, i], run.value[:, 0])
+        np.testing.assert_array_equal(found.gradient[:, i], run.gradient[:, 0])
 
 
 def test_two_axes_make_a_grid():

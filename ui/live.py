@@ -14,9 +14,10 @@ def live(page: str, first: Race, *, linked: bool) -> None:
     """The page's race, `first` to begin with; while a slider is dragged only this runs again. `linked`: the address follows."""
     race, problems, seq = recall(page, first, read_link)
     asked = wish(page + ".stage")
-    released = False
+    released, grasped = False, None
     if asked and asked["seq"] > seq:
         race, problems = asked_for(race, asked["values"])
         seq, released = asked["seq"], asked["released"]
+        grasped = next((control for control in race.controls if control.id == asked.get("band")), None)
     remember(page, race, problems, seq, link=linked and released)
-    stage(pack(race, trajectories(race), problems, asked, seq), key=page + ".stage")
+    stage(pack(race, trajectories(race), problems, asked, seq, grasped), key=page + ".stage")

@@ -21,7 +21,7 @@ _stage = component(
     "ravine_stage",
     html=_part("stage.html"),
     css=_part("stage.css"),
-    js=_part("wire.js", "map.js", "curves.js", "stage.js"),
+    js=_part("wire.js", "map.js", "curves.js", "band.js", "stage.js"),
 )
 
 

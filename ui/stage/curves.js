@@ -9,7 +9,7 @@ class Curves extends Layers {
   }
 
   place() {
-    const { loss, gap, runs, frames, steps, axes } = this.data;
+    const { loss, gap, runs, frames, rows, steps, axes } = this.data;
     const below = this.logarithmic ? gap.filter((v) => v < 10 ** axes.log[0]) : [];
     this.strip = below.length && (below.some((v) => v > 0) ? `<1e${axes.log[0]}`.replace("-", "−") : "0");
     this.box = { left: 46, right: this.w - 10, top: 40, bottom: this.h - (this.strip ? 48 : 26) };
@@ -22,7 +22,7 @@ class Curves extends Layers {
     };
     this.at = new Float32Array(2 * runs.length * frames);
     for (let k = 0; k < runs.length * frames; k++) {
-      this.at[2 * k] = this.x(Math.min((k % frames) * this.data.stride, steps));
+      this.at[2 * k] = this.x(rows[k % frames]);
       this.at[2 * k + 1] = this.y(this.logarithmic ? gap[k] : loss[k]);
     }
   }
@@ -122,8 +122,8 @@ class Curves extends Layers {
   drawHeads(frame, hidden) {
     const g = this.head;
     this.clear(g);
-    const { runs, frames, stride, steps } = this.data;
-    const px = this.x(Math.min(frame * stride, steps));
+    const { runs, frames, rows } = this.data;
+    const px = this.x(rows[frame]);
     g.strokeStyle = this.colours.text;
     g.globalAlpha = 0.5;
     g.lineWidth = 1;
@@ -146,7 +146,9 @@ class Curves extends Layers {
 
   nearest(px, py, frame, hidden) {
     let best = { far: 24 };
-    const f = clamp(Math.round(((px - this.box.left) / (this.box.right - this.box.left)) * (this.data.frames - 1)), 0, this.data.frames - 1);
+    const { rows, steps, stride } = this.data;
+    const step = ((px - this.box.left) / (this.box.right - this.box.left)) * steps;
+    const f = Math.max(0, rows.findLastIndex((row) => row <= step + stride / 2));
     this.data.runs.forEach((run, r) => {
       if (hidden.has(run.key) || f > run.last) return;
       const far = Math.abs(this.at[2 * (r * this.data.frames + f) + 1] - py);

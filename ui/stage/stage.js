@@ -11,7 +11,7 @@ class Stage {
   entrant = null;
   asked = 0;
   waiting = null;
-  drawn = { frames: 0, updates: 0, delay: [] };
+  drawn = { frames: 0, updates: 0, slides: 0, delay: [], bands: [] };
 
   constructor(root) {
     this.root = root.querySelector(".stage");
@@ -23,8 +23,8 @@ class Stage {
     this.button = Object.fromEntries([...this.root.querySelectorAll("[data-do]")].map((b) => [b.dataset.do, b]));
     const act = {
       play: () => this.play(!this.playing),
-      back: () => this.seek(this.frame - 1),
-      next: () => this.seek(this.frame + 1),
+      back: () => this.seek(this.data.rows[this.frame - 1] ?? 0),
+      next: () => this.seek(this.data.rows[this.frame + 1] ?? this.data.steps),
       loop: () => this.press("loop", (this.looping = !this.looping)),
       space: () => this.toggle("3d"),
       log: () => this.toggle("linear"),
@@ -69,20 +69,36 @@ class Stage {
     if (this.flight && message.seq >= this.flight.seq) {
       this.granted = this.flight;
       this.flight = null;
+      if (message.band && this.held && !this.waiting?.released) this.waiting = null; // what was wished meanwhile is in the band
       if (this.waiting) this.post(); // before drawing, so that the next answer is under way meanwhile
     }
     clearTimeout(this.due);
     this.due = setTimeout(() => this.take(message)); // once the request is out, and no later
   }
 
-  take(data) {
+  take(message) {
     this.due = null;
-    const fresh = data.structure !== this.data?.structure;
-    const toEnd = this.data && this.frame >= this.data.frames - 1 && this.data.frames !== data.frames;
-    const step = this.data ? this.stepOf(this.frame) : 0;
+    const fresh = message.structure !== this.base?.structure;
+    this.base = message;
+    if (message.band && message.band.id === this.held?.c.id) this.band = new Band(message);
+    if (fresh) this.held = this.band = null;
+    this.draw(this.slid() ?? message, fresh);
+    if (message.band && this.data.shown) this.dwell();
+    if (fresh) {
+      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      this.seek(still ? message.steps : 0);
+      if (!still) this.play(true);
+    }
+    this.drawn.updates++;
+    if (this.granted) this.drawn[message.band ? "bands" : "delay"].push(performance.now() - this.granted.since);
+    this.granted = null;
+  }
+
+  draw(data, fresh) {
+    const step = this.data && this.position >= this.data.steps ? data.steps : this.position;
     const wished = { ...this.flight?.values, ...this.waiting?.values }; // what is under the hand stays there
     this.data = data;
-    this.values = { ...data.values, ...wished };
+    this.values = { ...data.values, ...wished, ...data.shown };
     data.view = wished.view ?? data.view;
     data.start = wished.start ?? data.start;
     this.theme();
@@ -93,22 +109,15 @@ class Stage {
     }
     this.showValues();
     this.showResult();
-    this.scrub.max = data.frames - 1;
+    this.root.classList.toggle("sliding", Boolean(data.shown));
+    this.scrub.max = data.steps;
     this.button.log.disabled = !data.axes.log;
     this.button.log.title = data.axes.log ? "Logarithmic or linear loss axis" : "No minimum is known here to measure the loss from";
-    this.frame = Math.min(toEnd ? Infinity : Math.round(step / data.stride), data.frames - 1);
-    this.position = this.frame;
+    this.position = Math.min(step, data.steps);
+    this.frame = this.frameOf(this.position);
     this.map.resize();
     this.curves.resize();
     this.redraw();
-    if (fresh) {
-      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      this.seek(still ? data.frames - 1 : 0);
-      if (!still) this.play(true);
-    }
-    this.drawn.updates++;
-    if (this.granted) this.drawn.delay.push(performance.now() - this.granted.since);
-    this.granted = null;
   }
 
   // Controls and maps come once; later messages name them. False where one is named that this instance never got.
@@ -140,9 +149,9 @@ class Stage {
 
   // ---- asking: one request under way, the newest wishes waiting
 
-  ask(values, released) {
+  ask(values, released, band = this.waiting?.band) {
     Object.assign(this.values, values);
-    this.waiting = { values: { ...this.waiting?.values, ...values }, released };
+    this.waiting = { values: { ...this.waiting?.values, ...values }, released, band };
     if (!this.flight || performance.now() - this.flight.since > 5000) this.post();
   }
 
@@ -155,33 +164,33 @@ class Stage {
   // ---- playing
 
   play(on) {
-    if (on && this.frame >= this.data.frames - 1) this.seek(0);
+    if (on && this.position >= this.data.steps) this.seek(0);
     this.playing = on;
     this.button.play.textContent = on ? "❚❚" : "▶";
     this.button.play.setAttribute("aria-label", on ? "Pause" : "Play");
-    this.position = this.frame;
     this.since = null;
     cancelAnimationFrame(this.next);
     if (on) this.next = requestAnimationFrame((now) => this.tick(now));
   }
 
   tick(now) {
-    const { frames } = this.data;
-    const rate = (frames / clamp(frames / 60, 3, 9)) * this.speed.value;
-    this.position += this.since === null ? 0 : ((now - this.since) / 1000) * rate;
+    const { steps } = this.data;
+    const rate = (steps / clamp(steps / 60, 3, 9)) * this.speed.value;
+    const position = this.position + (this.since === null ? 0 : ((now - this.since) / 1000) * rate);
     this.since = now;
     this.drawn.frames++;
-    this.show(Math.min(Math.floor(this.position), frames - 1));
-    if (this.position >= frames - 1) {
-      if (this.looping && this.position > frames - 1 + rate) this.seek(0);
+    this.seek(position);
+    this.position = position;
+    if (position >= steps) {
+      if (this.looping && position > steps + rate) this.seek(0);
       else if (!this.looping) return this.play(false);
     }
     this.next = requestAnimationFrame((then) => this.tick(then));
   }
 
-  seek(frame) {
-    this.position = clamp(frame, 0, this.data.frames - 1);
-    this.show(this.position);
+  seek(step) {
+    this.position = clamp(step, 0, this.data.steps);
+    this.show(this.frameOf(this.position));
   }
 
   show(frame) {
@@ -190,15 +199,22 @@ class Stage {
     if (from !== frame || frame === 0) this.extend(from, frame);
     this.map.drawHeads(frame, this.hidden);
     this.curves.drawHeads(frame, this.hidden);
-    setRange(this.scrub, frame);
-    const step = this.stepOf(frame);
-    this.scrub.setAttribute("aria-valuetext", `step ${step}`);
-    const { steps, stride } = this.data;
-    this.root.querySelector(".step").textContent = `step ${step} / ${steps}${stride > 1 ? `, every ${stride}th` : ""}`;
+    const { steps, stride, rows } = this.data;
+    setRange(this.scrub, rows[frame]);
+    this.scrub.setAttribute("aria-valuetext", `step ${rows[frame]}`);
+    this.root.querySelector(".step").textContent = `step ${rows[frame]} / ${steps}${stride > 1 ? `, every ${stride}th` : ""}`;
   }
 
-  stepOf(frame) {
-    return Math.min(frame * this.data.stride, this.data.steps);
+  // The last frame that is not after the step.
+  frameOf(step) {
+    const { rows } = this.data;
+    let [from, to] = [0, rows.length - 1];
+    while (from < to) {
+      const middle = Math.ceil((from + to) / 2);
+      if (rows[middle] <= step) from = middle;
+      else to = middle - 1;
+    }
+    return from;
   }
 
   extend(from, to) {
@@ -236,7 +252,7 @@ class Stage {
     this.curves.log = !this.data.look.includes("linear");
     this.press("space", this.map.relief);
     this.press("log", this.curves.log);
-    this.map.ground = this.fields[this.data.fieldId] ?? this.map.ground;
+    this.map.ground = this.data.ground ?? this.fields[this.data.fieldId] ?? this.map.ground;
     this.map.take(this.data, this.colours);
     this.curves.take(this.data, this.colours);
   }
@@ -311,7 +327,7 @@ class Stage {
     curves.onpointermove = (e) => {
       const box = curves.getBoundingClientRect();
       const [px, py] = [e.clientX - box.left, e.clientY - box.top];
-      if (e.buttons === 1) this.seek(Math.round(((px - this.curves.box.left) / (this.curves.box.right - this.curves.box.left)) * (this.data.frames - 1)));
+      if (e.buttons === 1) this.seek(((px - this.curves.box.left) / (this.curves.box.right - this.curves.box.left)) * this.data.steps);
       this.point(this.curves, this.curves.nearest(px, py, this.frame, this.hidden), px, py);
     };
     curves.onpointerleave = () => (this.tip.hidden = true);
@@ -344,8 +360,8 @@ class Stage {
     const { data } = this;
     const k = hit.r * data.frames + hit.f;
     this.tip.textContent =
-      `${data.runs[hit.r].title}, step ${this.stepOf(hit.f)}\nx ${readable(data.x[2 * k])}   y ${readable(data.x[2 * k + 1])}\n` +
-      `loss ${readable(data.loss[k])}   |gradient| ${readable(data.slope[k])}`;
+      `${data.runs[hit.r].title}, step ${data.rows[hit.f]}\nx ${readable(data.x[2 * k])}   y ${readable(data.x[2 * k + 1])}\n` +
+      `loss ${readable(data.loss[k])}   |gradient| ${data.slope ? readable(data.slope[k]) : "…"}`;
     const left = layers.figure.offsetLeft + px;
     const wide = layers.figure.parentElement.clientWidth;
     Object.assign(this.tip.style, { left: `${clamp(left + 14, 0, wide - 220)}px`, top: `${layers.figure.offsetTop + py + 16}px` });
@@ -395,12 +411,16 @@ class Stage {
     const reset = make("button", { className: "reset", textContent: "↺", title: `Back to ${first}`, ariaLabel: `Reset ${c.label}` });
     const number = make("input", { className: "number", inputMode: "decimal", ariaLabel: `${c.label}, exact value` });
     const range = make("input", { type: "range", id: c.id, min: 0, max: c.stops.length - 1, step: 1 });
+    const ask = (released) => this.ask({ [c.id]: c.stops[range.value] }, released);
+    range.onpointerdown = () => c.band && this.hold(c, range);
+    range.onpointerup = range.onpointercancel = () => this.release(c, range);
     range.oninput = () => {
       setRange(range, range.value);
-      this.ask({ [c.id]: c.stops[range.value] }, false);
+      if (this.held && this.band) return this.slide();
+      ask(false);
       this.showValues();
     };
-    range.onchange = () => this.ask({ [c.id]: c.stops[range.value] }, true);
+    range.onchange = () => ask(true);
     number.onchange = () => this.ask({ [c.id]: number.value }, true);
     number.onkeydown = (e) => {
       if (e.key === "Escape") number.value = this.textOf(c);
@@ -409,6 +429,47 @@ class Stage {
     row.append(label, reset, number, range);
     this.inputs[c.id] = { c, row, number, range };
     return row;
+  }
+
+  // A slider is grasped: its band is fetched, and from then on the picture follows the hand without the server.
+  hold(c, range) {
+    this.held = { c, range };
+    this.band = null;
+    this.ask({}, false, c.id);
+  }
+
+  release(c, range) {
+    const value = c.stops[range.value];
+    clearTimeout(this.rest);
+    this.held = null;
+    if (this.data.shown && value === this.base.values[c.id]) this.ask({ [c.id]: value }, true); // no change, so no event
+  }
+
+  // Where the hand rests the exact picture follows.
+  dwell() {
+    clearTimeout(this.rest);
+    const { c, range } = this.held;
+    this.rest = setTimeout(() => this.ask({ [c.id]: c.stops[range.value] }, false), 150);
+  }
+
+  slide() {
+    this.dwell();
+    this.sliding ??= requestAnimationFrame(() => {
+      this.sliding = null;
+      const data = this.slid();
+      if (!data) return;
+      this.draw(data);
+      this.drawn.slides++;
+    });
+  }
+
+  // The picture of the held slider's place, from the band; nothing where the last message shows just that.
+  slid() {
+    if (!this.band || !this.held) return null;
+    const { c, range } = this.held;
+    if (c.stops[range.value] === this.base.values[c.id]) return null;
+    const i = this.band.nearest(range.value);
+    return this.band.at(i, this.base, c.stops[this.band.stops[i]]);
   }
 
   startRow() {
@@ -436,7 +497,7 @@ class Stage {
       if (number !== focus || !this.flight) number.value = text;
       const nearest = c.stops.reduce((best, stop, i) => (Math.abs(stop - value) < Math.abs(c.stops[best] - value) ? i : best), 0);
       const at = c.stops.includes(value) ? c.stops.indexOf(value) : nearest;
-      if (range !== focus || !this.flight) setRange(range, at);
+      if (id !== this.held?.c.id && (range !== focus || !this.flight)) setRange(range, at);
       range.setAttribute("aria-valuetext", text);
       row.classList.toggle("changed", value !== this.opened[id]);
     }

@@ -4,8 +4,9 @@ function decode(bytes) {
   const message = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + size)));
   for (const [name, [type, from, to]] of Object.entries(message.arrays)) {
     const { buffer } = bytes.slice(4 + size + from, 4 + size + to); // a copy, so that it is aligned
-    message[name] = type === "float32" ? new Float32Array(buffer) : new Uint16Array(buffer);
+    message[name] = type === "float32" ? new Float32Array(buffer) : type === "int16" ? new Int16Array(buffer) : new Uint16Array(buffer);
   }
+  message.rows = Array.from({ length: message.frames }, (_, f) => Math.min(f * message.stride, message.steps));
   message.loss = Float64Array.from(message.gap, (v) => v + message.floor);
   return message;
 }

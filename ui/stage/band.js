@@ -1,0 +1,60 @@
+// The band: the runs over the whole range of one slider, to be scrubbed through. Positions and losses come as small integers.
+class Band {
+  constructor(message) {
+    Object.assign(this, message.band);
+    this.paths = message.bandX;
+    this.losses = message.bandGap;
+    this.heights = message.bandGround;
+    this.n = Math.round(Math.sqrt(this.heights.length / this.stops.length));
+  }
+
+  nearest(stop) {
+    return this.stops.reduce((best, s, i) => (Math.abs(s - stop) < Math.abs(this.stops[best] - stop) ? i : best), 0);
+  }
+
+  // What a message would say at one of the values; `base` is the last message, for all that this slider does not move.
+  at(i, base, value) {
+    const { rows, runs } = this;
+    const [frames, many] = [rows.length, base.runs.length];
+    const x = new Float32Array(2 * many * frames);
+    const gap = new Float32Array(many * frames);
+    const told = { ...base, ...this.grounds?.[i] };
+    told.runs = base.runs.map((run, r) => {
+      const mine = runs.indexOf(r);
+      for (let f = 0, at = 0; f < frames; f++) {
+        const to = r * frames + f;
+        if (mine < 0) {
+          while (base.rows[at] < rows[f]) at++;
+          const from = r * base.frames + at;
+          x[2 * to] = base.x[2 * from];
+          x[2 * to + 1] = base.x[2 * from + 1];
+          gap[to] = base.gap[from];
+        } else {
+          const from = (i * runs.length + mine) * frames + f;
+          x[2 * to] = this.place(this.paths[2 * from], 0);
+          x[2 * to + 1] = this.place(this.paths[2 * from + 1], 2);
+          gap[to] = this.size(this.losses[from]);
+        }
+      }
+      if (mine >= 0) return { ...run, stopped: this.stopped[i][mine], last: this.last[i][mine] };
+      const last = rows.findIndex((row) => row >= base.rows[run.last]);
+      return { ...run, last: last < 0 ? frames - 1 : last };
+    });
+    if (this.n) {
+      told.fieldId = `${this.id} ${i}`;
+      told.ground = { n: this.n, window: base.window, z: this.heights.subarray(i * this.n ** 2, (i + 1) * this.n ** 2) };
+    }
+    Object.assign(told, { x, gap, frames, rows, slope: null, axes: this.axes[i], shown: { [this.id]: value } });
+    told.loss = Float64Array.from(gap, (v) => v + told.floor);
+    return told;
+  }
+
+  place(code, side) {
+    const [lo, hi] = [this.reach[side], this.reach[side + 1]];
+    return code === 65535 ? NaN : lo + (code / 65534) * (hi - lo);
+  }
+
+  size(code) {
+    return code && Math.sign(code) * 10 ** ((Math.abs(code) - 1) / this.fine - this.deep);
+  }
+}
