@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from core import maths
 
 Number = int | float
@@ -166,7 +168,11 @@ def parts_of(outputs: Sequence[Expr]) -> Iterator[Expr]:
 
 _OPERATORS = ("+", "-", "*", "/", ">", "<")
 
-_ON_FLOATS = {
+_ANYWHERE = {op: getattr(maths, op) for op in maths.__all__}
+
+_ON_ARRAYS = {op: getattr(np, op) for op in maths.__all__}
+
+_ON_FLOATS = _ANYWHERE | {
     "sqrt": "(root({0}) if {0} >= 0 else nan)",
     "abs": "fabs({0})",
     "sign": "(1.0 if {0} > 0 else -1.0 if {0} < 0 else {0} if {0} != {0} else 0.0)",
@@ -184,7 +190,7 @@ Steps = Mapping[str, tuple[str, list[str]]]
 def compiled(outputs: Sequence[Expr], symbols: Sequence[str]) -> Function:
     """A flat Python function of the symbols that returns the outputs' values as a tuple. Each shared part is computed once."""
     steps, results = _flattened(outputs, {})
-    return _written(steps, results, symbols, on_floats=False)
+    return _written(steps, results, symbols, _ANYWHERE)
 
 
 def hoisted(
@@ -198,8 +204,8 @@ def hoisted(
     """The same in two functions, for symbols of which some, `settled`, are the same at every call.
 
     The first takes those and returns all that can be computed of them once; the second takes the symbols, the settled ones,
-    then these values. With `on_floats` they are for Python floats alone, and faster. `known` maps parts, an operation and
-    the names of its arguments, to symbols that bring their values.
+    then these values. They are for Python floats alone with `on_floats`, else for numpy arrays alone. `known` maps parts, an
+    operation and the names of its arguments, to symbols that bring their values.
     """
     steps, results = _flattened(outputs, known)
     once: dict[str, tuple[str, list[str]]] = {}
@@ -209,8 +215,8 @@ def hoisted(
     every = {name: step for name, step in steps.items() if name not in once}
     used = {arg for _, args in every.values() for arg in args} | set(results)
     kept = [name for name in once if name in used]
-    first = _written(once, kept, settled, on_floats=on_floats)
-    return first, _written(every, results, [*symbols, *settled, *kept], on_floats=on_floats)
+    functions = _ON_FLOATS if on_floats else _ON_ARRAYS
+    return _written(once, kept, settled, functions), _written(every, results, [*symbols, *settled, *kept], functions)
 
 
 def _flattened(outputs: Sequence[Expr], known: Mapping[Any, str]) -> tuple[Steps, list[str]]:
@@ -236,20 +242,22 @@ def _flattened(outputs: Sequence[Expr], known: Mapping[Any, str]) -> tuple[Steps
     return steps, [name(e) for e in outputs]
 
 
-def _written(steps: Steps, results: Sequence[str], symbols: Sequence[str], *, on_floats: bool) -> Function:
+def _written(steps: Steps, results: Sequence[str], symbols: Sequence[str], functions: Mapping[str, Any]) -> Function:
+    """The function of the symbols that takes these steps; of `functions`, texts are written out and the others called."""
+
     def text(op: str, args: list[str]) -> str:
         if op in _OPERATORS:
             return f"{args[0]} {op} {args[1]}"
         if op == "neg":
             return f"-{args[0]}"
-        return _ON_FLOATS[op].format(*args) if on_floats and op in _ON_FLOATS else f"{op}({', '.join(args)})"
+        function = functions[op]
+        return function.format(*args) if isinstance(function, str) else f"{op}({', '.join(args)})"
 
     places = _places(steps, results)
     lines = [f"    {places[name]} = {text(op, [places.get(arg, arg) for arg in args])}" for name, (op, args) in steps.items()]
     given = "".join(f"{places.get(result, result)}, " for result in results)
     source = "\n".join([f"def recorded({', '.join(symbols)}):", *lines, f"    return ({given})"])
-    scope = {op: getattr(maths, op) for op in maths.__all__}
-    scope |= {"root": math.sqrt, "fabs": math.fabs, "nan": math.nan, "inf": math.inf}
+    scope = {**functions, "root": math.sqrt, "fabs": math.fabs, "nan": math.nan, "inf": math.inf}
     exec(source, scope)  # the text is written above from numbers, operators and the functions in scope alone
     return scope["recorded"]
 

@@ -211,23 +211,16 @@ def _path_on_floats(loop: Callable[..., None], course: Course) -> np.ndarray | N
 def _path_on_arrays(loop: Callable[..., None], course: Course) -> np.ndarray:
     """Many runs at a time: what is recorded, (1+slots, rows, parameters, runs)."""
     parameters, runs = course.x0.T.shape
-    record = np.empty((1 + len(course.rule.slots), course.steps + 1, parameters, runs))
-    tracks, rows = list(record), 0
+    path: list[Sequence[np.ndarray]] = []
 
     def keep(state: Sequence[np.ndarray], loss: None) -> None:
-        nonlocal rows, tracks
-        if len(state) > len(tracks):
-            tracks = [track[:, i] for track in record for i in range(parameters)]
-        for track, now in zip(tracks, state, strict=True):
-            track[rows] = now
-        rows += 1
+        path.append(state)  # nobody writes to it, so it is copied when all is done
 
-    def again() -> None:
-        nonlocal rows
-        rows = 0
-
-    on_arrays(partial(loop, alive=lambda state: _within(coordinates(state, parameters))), course, keep, again)
-    return record[:, :rows]
+    on_arrays(partial(loop, alive=lambda state: _within(coordinates(state, parameters))), course, keep, path.clear)
+    record = np.empty((len(path[0]), len(path), *path[0][0].shape))
+    for track, column in zip(record, zip(*path, strict=True), strict=True):
+        np.concatenate(column, out=track.reshape(-1, *track.shape[2:]))
+    return record if record.ndim == 4 else record.reshape(-1, parameters, len(path), runs).swapaxes(1, 2)
 
 
 def on_arrays(
