@@ -4,6 +4,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 GREEK = {
@@ -32,24 +33,60 @@ def symbol(name: str) -> str:
     return SPELLING.get(name, name.replace("_", " "))
 
 
-def equations(function: Callable[..., Any]) -> list[str]:
-    """The function's statements in LaTeX, one a line, the returned value as Δ (a rule's direction)."""
+Tree = list[Any]
+"""An expression laid out: [kind, *parts], the parts trees or texts; plain data, to be written as LaTeX or drawn elsewhere.
+
+["name", identifier], ["number", text], ["neg", a], ["+", a, b], ["-", a, b], ["times", a, b], ["over", a, b], ["to", base,
+exponent], [">", a, b], ["<", a, b], ["sqrt", a], ["abs", a], ["in", a] (in parentheses), ["cases", yes, condition, no] and
+["call", function, *arguments].
+"""
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One statement of a function: what is set, "" for what is returned first, and to what."""
+
+    target: str
+    source: ast.expr
+    tree: Tree
+
+    @property
+    def latex(self) -> str:
+        left = rf"{_name(self.target)} \leftarrow" if self.target else r"\Delta ="
+        return f"{left} {_latex(self.tree)}"
+
+
+def statements(function: Callable[..., Any]) -> list[Equation]:
+    """The function's statements in order; a rule's direction comes last."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     assert isinstance(tree, ast.FunctionDef)
-    lines = []
+    found = []
     for statement in tree.body:
-        if isinstance(statement, ast.Assign):
-            lines.append(rf"{_latex(statement.targets[0])} \leftarrow {_latex(statement.value)}")
-        elif isinstance(statement, ast.Return) and statement.value is not None:
-            value = statement.value.elts[0] if isinstance(statement.value, ast.Tuple) else statement.value
-            lines.append(rf"\Delta = {_latex(value)}")
-    return lines
+        match statement:
+            case ast.Assign([ast.Name(target)], value):
+                found.append(Equation(target, value, _tree(value)))
+            case ast.Return(ast.Tuple([value, *_])) | ast.Return(ast.expr() as value):
+                found.append(Equation("", value, _tree(value)))
+    return found
+
+
+def equations(function: Callable[..., Any]) -> list[str]:
+    """The function's statements in LaTeX, one a line, the returned value as Δ (a rule's direction)."""
+    return [statement.latex for statement in statements(function)]
 
 
 def formula(function: Callable[..., Any]) -> str:
     """A surface's f(x, y) in LaTeX; intermediate names come first."""
     *steps, result = equations(function)
     return r",\quad ".join([result.replace(r"\Delta", "f(x, y)", 1), *(s.replace(r"\leftarrow", "=") for s in steps)])
+
+
+def written(name: str) -> tuple[str, str, bool]:
+    """An identifier as it is written: letter, subscript, and whether it wears a hat."""
+    base, _, mark = name.partition("_")
+    stem, digits = _split(base)
+    below = digits or {"inf": "∞", "hat": ""}.get(mark, mark)
+    return GREEK.get(stem, stem), below, mark == "hat"
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -71,51 +108,75 @@ def _name(name: str) -> str:
 _BINDING = {ast.Add: 1, ast.Sub: 1, ast.Mult: 2, ast.Div: 4, ast.Pow: 3, ast.USub: 2}
 
 
-def _latex(node: ast.expr) -> str:
+def _tree(node: ast.expr) -> Tree:
     match node:
         case ast.Name(name):
-            return _name(name)
+            return ["name", name]
         case ast.Attribute(ast.Name("math"), name):
-            return {"pi": r"\pi"}.get(name, name)
+            return ["number", {"pi": "π"}.get(name, name)]
         case ast.Constant(value):
-            return f"{value:g}" if isinstance(value, float) else str(value)
+            return ["number", f"{value:g}" if isinstance(value, float) else str(value)]
         case ast.UnaryOp(ast.USub(), inner):
-            return f"-{_within(inner, 2)}"
+            return ["neg", _within(inner, 2)]
         case ast.BinOp(left, ast.Add(), right):
-            return f"{_latex(left)} + {_latex(right)}"
+            return ["+", _tree(left), _tree(right)]
         case ast.BinOp(left, ast.Sub(), right):
-            return f"{_latex(left)} - {_within(right, 2)}"
+            return ["-", _tree(left), _within(right, 2)]
         case ast.BinOp(left, ast.Mult(), right):
             if ast.dump(left) == ast.dump(right):
-                return f"{_within(left, 4)}^2"
-            first, second = _within(left, 2), _within(right, 2)
-            return first + (r" \cdot " if second[0].isdigit() else r"\,") + second
+                return ["to", _within(left, 4), ["number", "2"]]
+            return ["times", _within(left, 2), _within(right, 2)]
         case ast.BinOp(left, ast.Div(), right):
-            return rf"\frac{{{_latex(left)}}}{{{_latex(right)}}}"
-        case ast.BinOp(left, ast.Pow(), right):
-            return f"{_within(left, 4)}^{{{_latex(right)}}}"
+            return ["over", _tree(left), _tree(right)]
+        case ast.BinOp(left, ast.Pow(), right) | ast.Call(ast.Name("power"), [left, right]):
+            return ["to", _within(left, 4), _tree(right)]
         case ast.Compare(left, [ast.Gt()], [right]):
-            return f"{_latex(left)} > {_latex(right)}"
+            return [">", _tree(left), _tree(right)]
         case ast.Compare(left, [ast.Lt()], [right]):
-            return f"{_latex(left)} < {_latex(right)}"
-        case ast.Call(ast.Name("sqrt"), [inner]):
-            return rf"\sqrt{{{_latex(inner)}}}"
-        case ast.Call(ast.Name("abs"), [inner]):
-            return rf"\lvert {_latex(inner)} \rvert"
-        case ast.Call(ast.Name("power"), [base, exponent]):
-            return f"{_within(base, 4)}^{{{_latex(exponent)}}}"
+            return ["<", _tree(left), _tree(right)]
+        case ast.Call(ast.Name("sqrt" | "abs" as function), [inner]):
+            return [function, _tree(inner)]
         case ast.Call(ast.Name("where"), [condition, yes, no]):
-            return rf"\begin{{cases}} {_latex(yes)} & {_latex(condition)} \\ {_latex(no)} & \text{{otherwise}} \end{{cases}}"
-        case ast.Call(ast.Name(name), arguments):
-            known = {"maximum": r"\max", "exp": r"\exp", "log": r"\log", "sin": r"\sin", "cos": r"\cos", "tanh": r"\tanh"}
-            head = known.get(name, rf"\operatorname{{{name.replace('_', ' ')}}}")
-            return rf"{head}\left({', '.join(_latex(a) for a in arguments)}\right)"
+            return ["cases", _tree(yes), _tree(condition), _tree(no)]
+        case ast.Call(ast.Name(function), arguments):
+            return ["call", {"maximum": "max"}.get(function, function), *(_tree(a) for a in arguments)]
     raise ValueError(f"no notation for {ast.unparse(node)!r}")
 
 
-def _within(node: ast.expr, binding: int) -> str:
+def _within(node: ast.expr, binding: int) -> Tree:
     """The expression, in parentheses where it binds less tightly than its surroundings."""
     operation = node.op if isinstance(node, ast.BinOp | ast.UnaryOp) else None
     if operation is None or _BINDING[type(operation)] >= binding:
-        return _latex(node)
-    return rf"\left({_latex(node)}\right)"
+        return _tree(node)
+    return ["in", _tree(node)]
+
+
+def _latex(tree: Tree) -> str:
+    kind, *parts = tree
+    if kind == "name":
+        return _name(parts[0])
+    if kind == "number":
+        return r"\pi" if parts[0] == "π" else parts[0]
+    if kind == "call":
+        known = {name: "\\" + name for name in ("max", "exp", "log", "sin", "cos", "tanh")}
+        head = known.get(parts[0], rf"\operatorname{{{parts[0].replace('_', ' ')}}}")
+        return rf"{head}\left({', '.join(_latex(part) for part in parts[1:])}\right)"
+    inner = [_latex(part) for part in parts]
+    if kind == "times":
+        return inner[0] + (r" \cdot " if inner[1][0].isdigit() else r"\,") + inner[1]
+    return _LAYOUTS[kind] % tuple(inner)
+
+
+_LAYOUTS = {
+    "neg": "-%s",
+    "+": "%s + %s",
+    "-": "%s - %s",
+    ">": "%s > %s",
+    "<": "%s < %s",
+    "to": "%s^{%s}",
+    "over": r"\frac{%s}{%s}",
+    "sqrt": r"\sqrt{%s}",
+    "abs": r"\lvert %s \rvert",
+    "in": r"\left(%s\right)",
+    "cases": r"\begin{cases} %s & %s \\ %s & \text{otherwise} \end{cases}",
+}

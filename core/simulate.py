@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 import numpy as np
 
 from core.hyper import Hyper, declared
+from core.maths import power
 from core.rule import Rule
 from core.schedule import SCHEDULES, Schedule
 from core.step import Step, flat, identity, step_of
@@ -51,6 +52,7 @@ class Course:
     factors  (steps, 1) or (steps, runs), the schedule
     numbers  the rule's hyperparameters but lr, and those settings of the loop that are in `effects`, the ones that are on
     draws    (steps, parameters) standard normals, the noise; no rows where there is none
+    age      steps that the rule believes it made before
     """
 
     rule: Rule
@@ -61,6 +63,7 @@ class Course:
     numbers: Mapping[str, Any]
     effects: frozenset[str]
     draws: np.ndarray
+    age: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -91,6 +94,17 @@ Noise = Annotated[
         1e-4, 100.0, "log", off=0.0, help="Standard deviation of the noise on each gradient component, the same for every rule."
     ),
 ]
+Age = Annotated[
+    int,
+    Hyper(
+        1,
+        1e6,
+        "log",
+        off=0.0,
+        whole=True,
+        help="Steps a rule that counts them believes it made before. From some thousand on, bias correction is as good as off.",
+    ),
+]
 Seed = Annotated[int, Hyper(0, 9999, whole=True, help="Which noise: the same seed gives the same numbers.")]
 
 
@@ -108,6 +122,7 @@ def simulate(
     clip_value: ClipValue = math.inf,
     weight_decay: WeightDecay = 0.0,
     l2: L2 = 0.0,
+    age: Age = 0,
     progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Trajectory:
@@ -118,7 +133,7 @@ def simulate(
     plus noise, then clipped by value, then by norm; the rule turns it into a direction; then
     x ← x − lr·factor(t)·(direction + weight_decay·x).
     A schedule is one of SCHEDULES or its name. Noise is one stream of standard normals (steps, parameters) from `seed`,
-    shared by all runs and all rules.
+    shared by all runs and all rules. The t that a rule is told starts from 1 + age.
 
     `progress` is told the share done; when `should_stop` says True the trajectory so far is returned. A run whose position
     or loss is not finite or exceeds DIVERGENCE_BOUND is frozen at that step and marked in `stopped`; it is not an error.
@@ -126,7 +141,9 @@ def simulate(
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
     """
     settings = {"noise": noise, "clip_norm": clip_norm, "clip_value": clip_value, "weight_decay": weight_decay, "l2": l2}
-    course = prepared(rule, objective, start=start, hypers=hypers, steps=steps, schedule=schedule, seed=seed, **settings)
+    course = prepared(
+        rule, objective, start=start, hypers=hypers, steps=steps, schedule=schedule, seed=seed, age=age, **settings
+    )
     return recorded(course, progress, should_stop)
 
 
@@ -280,14 +297,17 @@ def _flat(
             return lrs[n]
         return course.rate if plain else course.rate * course.factors[n]
 
+    first = 1.0 + course.age
+
     def quiet(n: int, state: State) -> State:
-        return step(*state, lr(n), n + 1.0, *constants)
+        return step(*state, lr(n), n + first, *constants)
 
     def noisy(n: int, state: State) -> State:
-        return step(*state, lr(n), n + 1.0, *draws[n], *constants)
+        return step(*state, lr(n), n + first, *draws[n], *constants)
 
     begin = (*x, *(part * 0.0 + initial for initial in rule.slots.values() for part in x))
-    begin = (*begin, *(numbers[name] for name in made.powers), *(None for _ in (height,) if height))
+    powers = (ready(np.power(numbers[name], first)) for name in made.powers)
+    begin = (*begin, *powers, *(None for _ in (height,) if height))
     return begin, noisy if draws else quiet
 
 
@@ -295,12 +315,13 @@ def _stepwise(course: Course, x: np.ndarray) -> tuple[State, Callable[[int, Stat
     """The same for any rule on any objective, of arrays (parameters, runs)."""
     noisy, timed = "noise" in course.effects, "t" in course.rule.needs
     step = step_of(course.rule, course.effects, course.numbers)
-    powers = {identity(value): (0.0, 1.0) for value in course.numbers.values()}
+    first = 1.0 + course.age
+    powers = {identity(value): (first, power(value, first)) for value in course.numbers.values()}
 
     def advance(n: int, state: State) -> State:
         x, *slots = state
         g = np.ascontiguousarray(course.objective.grad(x.T).T)
-        t = Step.after(n, powers) if timed else None
+        t = Step.after(n + course.age, powers) if timed else None
         draw = [course.draws[n, :, None]] if noisy else []
         (moved,), (kept,) = step([x], [g], [slots], course.rate * course.factors[n], t, draw)
         return [moved, *kept]
@@ -352,11 +373,12 @@ def prepared(
     steps: int = 500,
     schedule: Schedule | str | None = None,
     seed: int = 0,
+    age: float = 0.0,
     **settings: Any,
 ) -> Course:
     """The arguments of `simulate` as a course that can be run; ValueError for an unknown or bad one."""
     checked = {name: DRIVER[name].check(DRIVER[name].off if value is None else value) for name, value in settings.items()}
-    steps, seed = int(_single("steps", steps)), int(_single("seed", seed))
+    steps, seed, age = int(_single("steps", steps)), int(_single("seed", seed)), _single("age", age)
     rates = rule.check(hypers)
     factors = scheduled(schedule).factors(steps)
     x0 = starts(objective, start, {**rates, **checked, "schedule": factors[0]})
@@ -373,6 +395,7 @@ def prepared(
         numbers={name: float(value) if np.ndim(value) == 0 else value for name, value in numbers.items()},
         effects=effects,
         draws=np.random.default_rng(seed).standard_normal((steps if "noise" in effects else 0, x0.shape[1])),
+        age=age,
     )
 
 
@@ -387,7 +410,7 @@ def scheduled(schedule: Schedule | str | None) -> Schedule:
 
 
 def _single(name: str, value: Any) -> float:
-    number = DRIVER[name].check(value)
+    number = DRIVER[name].check(DRIVER[name].off if value is None else value)
     if not isinstance(number, float):
         raise ValueError(f"{name} has shape {number.shape}: allowed is one number for all runs")
     return number

@@ -13,6 +13,9 @@ import numpy as np
 from core.rule import Rule
 from core.surface import Surface
 
+NEAR = 0.15
+"""Roots this near each other, relative to how far they are from 1, are called equal."""
+
 CLOSE = 1e-12
 """Relative width to which a limit is bracketed."""
 
@@ -35,6 +38,31 @@ def growth(rule: Rule, hypers: Mapping[str, Any] | None, lr_lambda: Any) -> np.n
     The hyperparameters are floats or of one shape with `lr_lambda`.
     """
     return _growth(rule, rule.check(hypers), np.asarray(lr_lambda, dtype=np.float64))
+
+
+def roots(rule: Rule, hypers: Mapping[str, Any] | None, lr_lambda: Any) -> np.ndarray:
+    """(…, 1 + slots) complex: what the parts of a mode are multiplied by each step, at lr·λ (…), for a `linear` rule."""
+    return _roots(rule, rule.check(hypers), np.asarray(lr_lambda, dtype=np.float64))
+
+
+def damping(rule: Rule, hypers: Mapping[str, Any] | None, lr_lambda: Any) -> np.ndarray:
+    """What a mode does at lr·λ (…) under a `linear` rule, as places in DAMPINGS.
+
+    The largest root decides: beyond 1 in magnitude the mode grows; complex or negative it swings; two that are equal are
+    critical, as fast as it goes without swinging; positive it creeps.
+    """
+    sizes = np.asarray(lr_lambda, dtype=np.float64)
+    found = roots(rule, hypers, sizes)
+    found = np.take_along_axis(found, np.argsort(-np.abs(found), axis=-1), axis=-1)
+    first, others = found[..., 0], found[..., 1:]
+    swings = (np.abs(np.imag(first)) > 1e-9) | (np.real(first) < 0)
+    critical = np.abs(first - others[..., 0]) <= NEAR * (1 - np.abs(first)) if others.size else np.abs(first) < NEAR**2
+    settled = np.where(critical, 2, np.where(swings, 3, 1))
+    return np.where(sizes < 0, 0, np.where(np.abs(first) > 1 + CLOSE, 4, settled))
+
+
+DAMPINGS = ("falls away", "over-damped", "critically damped", "under-damped", "unstable")
+"""What a mode may do; the first where the surface curves downwards, so that growing is right."""
 
 
 def limit(rule: Rule, hypers: Mapping[str, Any] | None = None) -> np.ndarray:
@@ -79,6 +107,14 @@ def curvatures(surface: Surface) -> np.ndarray:
     return np.linalg.eigvalsh(surface.hessian(surface.minima[0]))
 
 
+def modes(hessians: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Curvatures (…, 2), ascending, of Hessians (…, 2, 2), and the direction (…, 2) of the larger one; NaN where not finite."""
+    a, b, c = hessians[..., 0, 0], hessians[..., 0, 1], hessians[..., 1, 1]
+    middle, apart = (a + c) / 2, np.hypot((a - c) / 2, b)
+    turn = np.arctan2(2 * b, a - c) / 2
+    return np.stack([middle - apart, middle + apart], axis=-1), np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+
+
 def quadratic(surface: Surface) -> bool:
     """Is the surface's Hessian the same everywhere, so that the theory of quadratics is exact on it?"""
     (xlo, xhi), (ylo, yhi) = surface.domain
@@ -88,12 +124,16 @@ def quadratic(surface: Surface) -> bool:
 
 
 def _growth(rule: Rule, numbers: Mapping[str, Any], sizes: np.ndarray) -> np.ndarray:
+    return np.abs(_roots(rule, numbers, sizes)).max(axis=-1)
+
+
+def _roots(rule: Rule, numbers: Mapping[str, Any], sizes: np.ndarray) -> np.ndarray:
     own = {name: np.broadcast_to(value, sizes.shape) for name, value in numbers.items() if name != "lr"}
     columns = []
     for unit in np.eye(1 + len(rule.slots)):
         direction, *slots = _moved(rule, [np.full(sizes.shape, part) for part in unit], own)
         columns.append(np.stack([unit[0] - sizes * direction, *slots], axis=-1))
-    return np.abs(np.linalg.eigvals(np.stack(columns, axis=-1))).max(axis=-1)
+    return np.linalg.eigvals(np.stack(columns, axis=-1)).astype(complex)
 
 
 def _moved(rule: Rule, state: Sequence[np.ndarray], numbers: Mapping[str, Any]) -> list[np.ndarray]:

@@ -28,12 +28,12 @@ def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> 
     """
     hypers = {name: numbers[name] for name in rule.hypers if name != "lr"}
     update = rule.update if rule.slots else lambda *args, **kwargs: (rule.update(*args, **kwargs),)
-    before = list(_before(effects, numbers))
+    chain = list(before(effects, numbers))
     decay = numbers.get("weight_decay")
     wants_t, wants_x = "t" in rule.needs, "x" in rule.needs
 
     def step(x: Parts, g: Parts, slots: Sequence[Parts], lr: Any, t: Any, draw: Parts) -> tuple[list[Any], list[Any]]:
-        for effect in before:
+        for effect in chain:
             g = effect(g, x, draw)
         moved, kept = [], []
         supplied = {"t": t} if wants_t else {}
@@ -48,7 +48,7 @@ def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> 
     return step
 
 
-def _before(effects: frozenset[str], numbers: Mapping[str, Any]) -> Iterator[Callable[[Parts, Parts, Parts], Parts]]:
+def before(effects: frozenset[str], numbers: Mapping[str, Any]) -> Iterator[Callable[[Parts, Parts, Parts], Parts]]:
     """What happens to the gradient before the rule sees it, in order; effects that are off are not there."""
     if "l2" in effects:
         yield lambda g, x, draw: [slope + numbers["l2"] * part for slope, part in zip(g, x, strict=True)]
@@ -149,7 +149,7 @@ class Step(float):
     powers: dict[Any, tuple[float, Any]]
 
     @classmethod
-    def after(cls, steps: int, powers: dict[Any, tuple[float, Any]]) -> "Step":
+    def after(cls, steps: float, powers: dict[Any, tuple[float, Any]]) -> "Step":
         """The step after so many; `powers` is kept from step to step."""
         t = cls(steps + 1)
         t.powers = powers

@@ -33,7 +33,7 @@ RUNS = 8192
 STARTS = ("x", "y")
 """The axes that move the start."""
 
-SINGLE = ("steps", "seed")
+SINGLE = ("steps", "seed", "age")
 """Settings of the loop that are one number for all runs."""
 
 PATIENCE = 0.02

@@ -1,14 +1,17 @@
 """Every page through AppTest: no exception, no torch, and what the stage is told follows the pickers and the link."""
 
 import json
+import re
 import struct
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from optimizers import ENTRANTS
 from surfaces import SURFACES
 
 ROOT = Path(__file__).parent.parent
@@ -139,3 +142,41 @@ def test_a_range_that_cannot_be_is_told_and_the_last_is_shown(name):
     app.text_input(key=f"{name}.{side}.lr").set_value("0.1 … x").run()
     assert not app.exception
     assert "lr = 'x' is not a number" in app.warning[0].value
+
+
+ANATOMY = ROOT / "pages" / "anatomy.py"
+
+
+def test_anatomy_takes_the_first_rule_of_a_link_apart():
+    told = header(opened(ANATOMY, surface="ravine", rules="momentum~adam", lrs="shared", lr="0.01"))
+    assert [run["key"] for run in told["runs"]] == ["momentum"]
+    assert [slot["kind"] for slot in told["insides"]["slots"]] == ["vector"]
+
+
+def test_bias_correction_can_be_switched_off_and_on():
+    app = opened(ANATOMY, surface="plane", rules="adam")
+    app.toggle(key="anatomy.correction").set_value(False).run()
+    assert header(app)["values"]["age"] == 1e6
+    assert app.query_params["age"] == "1000000"
+    app.toggle(key="anatomy.correction").set_value(True).run()
+    assert header(app)["values"]["age"] == 0
+    app.selectbox(key="anatomy.rule").set_value("sgd").run()
+    assert not app.toggle
+
+
+def test_the_examples_are_good_links():
+    (caption,) = [text.value for text in opened(ANATOMY).caption if "See for yourself" in text.value]
+    links = re.findall(r"\(\?(\S+)\)", caption)
+    assert len(links) == 3
+    for link in links:
+        app = opened(ANATOMY, **dict(parse_qsl(link)))
+        assert not app.exception
+        assert header(app)["problems"] == []
+
+
+@pytest.mark.parametrize("rule", ENTRANTS)
+def test_every_rule_can_be_taken_apart(rule):
+    app = opened(ANATOMY)
+    app.selectbox(key="anatomy.rule").set_value(rule).run()
+    assert not app.exception
+    assert header(app)["insides"]["lines"]

@@ -12,6 +12,7 @@ from tests.browser import chromium, server, settle, stage, wait_for
 from ui.runs import trajectories
 from ui.spec import Race, read_link
 
+EMPTY = Race("ravine", ("sgd",))
 RAVINE = "?surface=ravine&rules=sgd~adam&lrs=each&sgd.lr=0.015&adam.lr=0.1&ravine.kappa=100"
 
 
@@ -478,3 +479,41 @@ def test_a_box_on_the_map_is_computed_anew_and_its_link_restores_it(opened):
     again.wait_for_timeout(500)
     ends = again.evaluate("document.querySelector('.st-key-map-chart-256-0 .js-plotly-plot')._fullLayout.xaxis.range")
     assert [10**end for end in ends] == pytest.approx(across, rel=1e-4)
+
+
+def test_the_anatomy_shows_the_numbers_of_the_step_at_hand(opened):
+    page = opened("anatomy?surface=plane&rules=adam&adam.lr=0.1&steps=40&age=1000000")
+    page.get_by_label("Pause").click()
+    page.locator(".stage .scrub").fill("11")
+    assert page.locator(".insides h4").inner_text() == "Step 12 of 40"
+    step = page.locator(".charts > div", has_text="Step of each coordinate")
+    assert "x 6.56852 lr" in step.inner_text()
+    assert "most 6.56852 lr at step 12" in step.inner_text()
+    race, _ = read_link(
+        {"surface": "plane", "rules": "adam", "lrs": "each", "adam.lr": "0.1", "steps": "40", "age": "1e6"}, EMPTY
+    )
+    run = trajectories(race)["adam"]
+    (moment, _) = run.state["m"][12, 0]
+    first = page.locator(".equation").first
+    assert first.locator(".numbers").first.locator("mn").last.text_content() == f"{moment:.4g}"
+
+
+def test_the_anatomy_follows_a_dragged_slider_and_says_why_a_run_diverged(opened):
+    page = opened("anatomy?surface=ravine&rules=momentum&lrs=each&momentum.lr=0.1&steps=300")
+    assert page.locator(".why").is_hidden()
+    assert page.locator(".modes tr").nth(1).inner_text().split()[0] == "steepest"
+    drag(page, page.locator("[id='momentum.lr']"), 0.72)
+    page.mouse.up()
+    settle(page)
+    wait_for(page, "!stage.data.shown && stage.values['momentum.lr'] > 0.19")
+    page.wait_for_selector(".why:visible")
+    assert "no lr above 0.19 is" in page.locator(".why").inner_text()
+    assert "unstable" in page.locator(".modes").inner_text()
+    page.wait_for_function("location.search.includes('momentum.lr')")
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_the_anatomy_fits_the_screen(opened, width):
+    page = opened("anatomy?rules=radam", viewport={"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert stage(page, "stage.root.getBoundingClientRect().right") <= width

@@ -228,7 +228,7 @@ def test_a_band_comes_for_what_is_grasped_alone():
     race = Race("ravine", ("sgd", "adam"))
     assert "band" not in sent(race)[1]
     controls = {control["id"]: control["band"] for control in sent(race)[1]["controls"]}
-    assert [name for name, can in controls.items() if not can] == ["steps", "threshold", "seed"]
+    assert [name for name, can in controls.items() if not can] == ["steps", "threshold", "seed", "age"]
     tuned = sent(replace(race, lrs="tuned"))[1]["controls"]
     assert not any(control["band"] for control in tuned)
 

@@ -25,7 +25,7 @@ def test_every_surface_has_a_formula(surface):
 def test_adam_reads_like_its_paper():
     assert equations(RULES["adam"].update) == [
         r"m \leftarrow \beta_{1}\,m + \left(1 - \beta_{1}\right)\,g",
-        r"v \leftarrow \beta_{2}\,v + \left(1 - \beta_{2}\right)\,g^2",
+        r"v \leftarrow \beta_{2}\,v + \left(1 - \beta_{2}\right)\,g^{2}",
         r"\hat m \leftarrow \frac{m}{1 - \beta_{1}^{t}}",
         r"\hat v \leftarrow \frac{v}{1 - \beta_{2}^{t}}",
         r"\Delta = \frac{\hat m}{\sqrt{\hat v} + \varepsilon}",

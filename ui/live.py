@@ -10,8 +10,11 @@ from ui.stage.message import pack
 
 
 @st.fragment
-def live(page: str, first: Race, *, linked: bool) -> None:
-    """The page's race, `first` to begin with; while a slider is dragged only this runs again. `linked`: the address follows."""
+def live(page: str, first: Race, *, linked: bool, dissected: bool = False) -> None:
+    """The page's race, `first` to begin with; while a slider is dragged only this runs again.
+
+    `linked`: the address follows. A race of one rule may be shown `dissected`, with the inside of its steps.
+    """
     race, problems, seq = recall(page, first, read_link)
     asked = wish(page + ".stage")
     released, grasped = False, None
@@ -20,4 +23,5 @@ def live(page: str, first: Race, *, linked: bool) -> None:
         seq, released = asked["seq"], asked["released"]
         grasped = next((control for control in race.controls if control.id == asked.get("band")), None)
     remember(page, race, problems, seq, link=linked and released)
-    stage(pack(race, trajectories(race), problems, asked, seq, grasped), key=page + ".stage")
+    message = pack(race, trajectories(race), problems, asked, seq, grasped, dissected=dissected)
+    stage(message, key=page + ".stage", dissected=dissected)

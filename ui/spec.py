@@ -121,6 +121,7 @@ class Race:
             *_schedule_controls(schedule),
             *(c for e in entrants for c in _entrant_controls(e) if self.lrs == EACH or c.hyper.name != "lr"),
             *_GRADIENT,
+            *([_AGE] if any("t" in entrant.rule.needs for entrant in entrants) else []),
         ]
 
     @property
@@ -297,7 +298,8 @@ def _quoted(value: Any) -> str:
 _SHARED_LR = Control("lr", "All rules", next(iter(ENTRANTS.values())).hypers["lr"].with_default(1e-2))
 _TRIES = Control(TRIES.name, "All rules", TRIES)
 _RUN = [Control("steps", "Run", DRIVER["steps"]), Control(THRESHOLD.name, "Run", THRESHOLD)]
-_GRADIENT = [Control(name, "Noise, clipping, decay", hyper, True) for name, hyper in DRIVER.items() if name != "steps"]
+_AGE = Control("age", "Noise, clipping, decay", DRIVER["age"], True)
+_GRADIENT = [Control(name, _AGE.group, hyper, True) for name, hyper in DRIVER.items() if name not in ("steps", _AGE.id)]
 
 
 def _surface_controls(surface: Surface) -> Iterator[Control]:
@@ -319,7 +321,7 @@ def _schedule_controls(schedule: Schedule) -> Iterator[Control]:
 @cache
 def _every_control() -> Mapping[str, Control]:
     def every() -> Iterator[Control]:
-        yield from (_SHARED_LR, _TRIES, *_RUN, *_GRADIENT)
+        yield from (_SHARED_LR, _TRIES, *_RUN, *_GRADIENT, _AGE)
         for schedule in SCHEDULES.values():
             yield from _schedule_controls(schedule)
         for surface in SURFACES.values():

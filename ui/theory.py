@@ -16,21 +16,25 @@ from ui.spec import Race
 def curvatures_for(race: Race, key: str) -> np.ndarray | None:
     """The curvatures (2,) on which a rule's theory stands; None where it has nothing to say.
 
-    It speaks of a linear rule, with a constant lr and neither decay nor clipping, near the surface's first minimum.
+    It speaks of an entrant with a limit and a constant lr, near the surface's first minimum.
     """
-    plain = race["weight_decay"] == race["l2"] == 0 and race["clip_norm"] == race["clip_value"] == math.inf
-    if not plain or race.schedule != next(iter(SCHEDULES)) or not _linear(ENTRANTS[key].rule):
+    if race.schedule != next(iter(SCHEDULES)) or limit_of(race, key) is None:
         return None
     return _curvatures(race.landscape)
 
 
+def limit_of(race: Race, key: str) -> float | None:
+    """The largest stable lr·λ of a linear rule with neither decay nor clipping; None for the others."""
+    plain = race["weight_decay"] == race["l2"] == 0 and race["clip_norm"] == race["clip_value"] == math.inf
+    if not plain or not _linear(ENTRANTS[key].rule):
+        return None
+    return _limit(ENTRANTS[key].rule, tuple((name, value) for name, value in _hypers(race, key).items() if name != "lr"))
+
+
 def largest_stable(race: Race, key: str) -> float | None:
     """The learning rate past which the entrant diverges near the minimum; None where theory does not know it."""
-    bends = curvatures_for(race, key)
-    if bends is None:
-        return None
-    others = tuple((name, value) for name, value in _hypers(race, key).items() if name != "lr")
-    return _limit(ENTRANTS[key].rule, others) / float(bends.max())
+    bends, edge = curvatures_for(race, key), limit_of(race, key)
+    return None if bends is None or edge is None else edge / float(bends.max())
 
 
 def fastest(race: Race, key: str, name: str) -> float | None:

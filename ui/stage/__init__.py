@@ -17,17 +17,23 @@ def _part(*names: str) -> str:
     return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.MULTILINE)
 
 
-_stage = component(
-    "ravine_stage",
+_SCRIPTS = ("wire.js", "map.js", "curves.js", "band.js", "stage.js")
+_stage = component("ravine_stage", html=_part("stage.html"), css=_part("stage.css"), js=_part(*_SCRIPTS, "race.js"))
+_dissected = component(
+    "ravine_dissected",
     html=_part("stage.html"),
-    css=_part("stage.css"),
-    js=_part("wire.js", "map.js", "curves.js", "band.js", "stage.js"),
+    css=_part("stage.css", "insides.css"),
+    js=_part(*_SCRIPTS, "insides.js"),
 )
 
 
-def stage(message: bytes, *, key: str) -> None:
-    """Show a message made by `ui.stage.message.pack`; what the person asks for is then in `wish(key)`."""
-    _stage(key=key, data=message, on_ask_change=lambda: None)
+def stage(message: bytes, *, key: str, dissected: bool = False) -> None:
+    """Show a message made by `ui.stage.message.pack`; what the person asks for is then in `wish(key)`.
+
+    A race of one rule may be shown `dissected`, with the inside of its steps, which the message must bring then.
+    """
+    show = _dissected if dissected else _stage
+    show(key=key, data=message, on_ask_change=lambda: None)
 
 
 def wish(key: str) -> Mapping[str, Any] | None:

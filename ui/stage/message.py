@@ -14,6 +14,7 @@ from figures import theme
 from optimizers import ENTRANTS
 from ui import ranking
 from ui.band import band, bandable
+from ui.insides import insides
 from ui.spec import Control, Race, View
 
 GRID = 96
@@ -41,12 +42,14 @@ def pack(
     wish: Mapping[str, Any] | None,
     seq: int,
     grasped: Control | None = None,
+    *,
+    dissected: bool = False,
 ) -> bytes:
     """Everything to draw. What `wish` says the browser has already, the controls and the map, is not sent again.
 
     Arrays: x (runs, frames, 2), gap (runs, frames), the loss above `floor`, all float32, rounded from float64 last; field
     (GRID, GRID) uint16, the map's heights. While nothing is dragged also slope (runs, frames), the gradient norm. With a
-    slider `grasped`, its band too (see `_band`).
+    slider `grasped`, its band too (see `_band`). A race of one rule may be `dissected`: see `ui.insides`.
     """
     surface = race.landscape
     steps = next(iter(runs.values())).steps
@@ -128,6 +131,10 @@ def pack(
         arrays["slope"] = np.stack([run.gradient_norm[rows, 0] for run in runs.values()])
     with np.errstate(over="ignore"):  # beyond float32 is drawn as infinite, which it is to the eye
         parts = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
+    if dissected:
+        of_insides, numbers = insides(race, rows)
+        header |= of_insides
+        parts |= numbers
     if grasped:
         header["band"], of_band = _band(race, runs, grasped)
         parts |= of_band

@@ -527,7 +527,7 @@ class Stage {
     this.legend.replaceChildren(...this.rows.map((row) => row.chip));
     const head = make("tr");
     head.append(...this.titles);
-    this.root.querySelector("table").replaceChildren(head, ...this.rows.map((row) => row.line));
+    this.root.querySelector(".scroll table").replaceChildren(head, ...this.rows.map((row) => row.line));
   }
 
   showResult() {
@@ -546,7 +546,7 @@ class Stage {
     });
     const order = this.rows.map((row) => row.line);
     runs.forEach((run, r) => (order[run.place] = this.rows[r].line));
-    const [, ...lines] = this.root.querySelectorAll("tr");
+    const [, ...lines] = this.root.querySelectorAll(".scroll tr");
     if (order.some((line, i) => line !== lines[i])) lines[0].parentNode.append(...order);
   }
 }
@@ -572,12 +572,15 @@ function make(tag, properties = {}) {
 
 const stages = new WeakMap();
 
-export default function ({ data, parentElement, setStateValue }) {
-  if (!stages.has(parentElement)) stages.set(parentElement, new Stage(parentElement));
-  const stage = stages.get(parentElement);
-  stage.receive(decode(data), setStateValue);
-  return () => {
-    stage.end();
-    stages.delete(parentElement);
+// The component's entry: one stage of a kind for each place it is mounted at.
+function mounted(Kind) {
+  return ({ data, parentElement, setStateValue }) => {
+    if (!stages.has(parentElement)) stages.set(parentElement, new Kind(parentElement));
+    const stage = stages.get(parentElement);
+    stage.receive(decode(data), setStateValue);
+    return () => {
+      stage.end();
+      stages.delete(parentElement);
+    };
   };
 }

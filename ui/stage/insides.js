@@ -1,0 +1,429 @@
+// The inside of a step: its equations with the numbers set in, its vectors on the map, and what becomes of them over the run.
+const MATH = "http://www.w3.org/1998/Math/MathML";
+
+function math(tag, ...parts) {
+  const element = document.createElementNS(MATH, tag);
+  element.append(...parts);
+  return element;
+}
+
+const sign = (text) => math("mo", text);
+const enclosed = (open, part, close) => math("mrow", sign(open), part, sign(close));
+
+const name = ([letter, below]) => letter + (below && `_${below}`);
+
+function lettered([letter, below, hat]) {
+  const plain = letter.length > 1 ? math("mtext", letter) : math("mi", letter);
+  const head = hat ? math("mover", plain, sign("^")) : plain;
+  return below ? math("msub", head, below.length > 1 ? math("mtext", below) : math("mi", below)) : head;
+}
+
+// A tree as mathematics; `leaf` draws its names.
+function drawn(tree, leaf) {
+  const [kind, ...parts] = tree;
+  if (kind === "name") return leaf(...parts);
+  if (kind === "number") return math("mn", parts[0]);
+  if (kind === "call") {
+    const inner = parts.slice(1).flatMap((part, i) => (i ? [sign(","), drawn(part, leaf)] : [drawn(part, leaf)]));
+    return math("mrow", math("mi", parts[0]), enclosed("(", math("mrow", ...inner), ")"));
+  }
+  const [a, b, c] = parts.map((part) => drawn(part, leaf));
+  if (kind === "neg") return math("mrow", sign("−"), a);
+  if (kind === "over") return math("mfrac", a, b);
+  if (kind === "to") return math("msup", a, b);
+  if (kind === "sqrt") return math("msqrt", a);
+  if (kind === "abs") return enclosed("|", a, "|");
+  if (kind === "in") return enclosed("(", a, ")");
+  if (kind === "cases") {
+    const row = (...cells) => math("mtr", ...cells.map((cell) => math("mtd", cell)));
+    return math("mrow", sign("{"), math("mtable", row(a, b), row(c, math("mtext", "otherwise"))));
+  }
+  if (kind === "times" && leaf === symbolic) return math("mrow", a, space(), b);
+  return math("mrow", a, sign({ "-": "−", times: "·" }[kind] ?? kind), b);
+}
+
+function space() {
+  const thin = math("mspace");
+  thin.setAttribute("width", "0.17em");
+  return thin;
+}
+
+function displayed(...parts) {
+  const whole = math("math", ...parts);
+  whole.setAttribute("displaystyle", "true");
+  return whole;
+}
+
+const symbolic = (letters) => lettered(letters);
+const precise = (v) => (Number.isFinite(v) ? String(+v.toPrecision(6)).replace("-", "−").replace("e+", "e") : "–");
+const bracketed = (v) => (v < 0 ? `(${readable(v)})` : readable(v));
+
+// One quantity against the steps, a line for each coordinate, and where the present step is.
+class Chart extends Layers {
+  constructor({ title, unit, value, scale }) {
+    const figure = make("figure", { className: "chart" });
+    figure.append(make("canvas"), make("canvas"));
+    super(figure);
+    Object.assign(this, { unit, value, scale, log: scale === "log", coordinates: scale === "angle" ? [0] : [0, 1] });
+    this.now = make("span", { className: "now" });
+    this.box = make("div");
+    this.box.append(make("b", { textContent: title }), this.now, figure);
+  }
+
+  take(inside, colours, colour) {
+    Object.assign(this, { inside, colours, colour });
+    let [low, high] = [Infinity, -Infinity];
+    this.peak = 0;
+    for (let f = 0; f < inside.last; f++) {
+      for (const c of this.coordinates) {
+        const v = this.log ? Math.log10(inside.at(this.value, f, c)) : inside.at(this.value, f, c);
+        if (!Number.isFinite(v)) continue;
+        if (v > high && c === 0) this.peak = f;
+        [low, high] = [Math.min(low, v), Math.max(high, v)];
+      }
+    }
+    if (!this.log) low = Math.min(low, 0);
+    if (this.scale === "angle") [low, high] = [0, 180];
+    if (!(high > low)) [low, high] = high === low ? [low - 1, high + 1] : [0, 1];
+    Object.assign(this, { low, high });
+  }
+
+  y(v) {
+    return this.h - 5 - (((this.log ? Math.log10(v) : v) - this.low) / (this.high - this.low)) * (this.h - 10);
+  }
+
+  x(f) {
+    return 3 + (f / Math.max(this.inside.last - 1, 1)) * (this.w - 6);
+  }
+
+  draw() {
+    const g = this.back;
+    this.clear(g);
+    g.lineWidth = 1;
+    g.strokeStyle = this.colours.line;
+    g.strokeRect(0.5, 0.5, this.w - 1, this.h - 1);
+    if (!this.log && this.low < 0 && this.high > 0) {
+      g.beginPath();
+      g.moveTo(0, this.y(0));
+      g.lineTo(this.w, this.y(0));
+      g.stroke();
+    }
+    g.strokeStyle = this.colour;
+    g.lineWidth = 1.6;
+    for (const c of this.coordinates) {
+      g.setLineDash(c ? [5, 4] : []);
+      g.beginPath();
+      let open = false;
+      for (let f = 0; f < this.inside.last; f++) {
+        const v = this.inside.at(this.value, f, c);
+        const on = Number.isFinite(v) && (!this.log || v > 0);
+        if (on) open ? g.lineTo(this.x(f), this.y(v)) : g.moveTo(this.x(f), this.y(v));
+        open = on;
+      }
+      g.stroke();
+    }
+    g.setLineDash([]);
+    g.font = `10px ${this.colours.font}`;
+    g.textAlign = "left";
+    g.lineWidth = 3;
+    g.strokeStyle = this.colours.page;
+    g.fillStyle = this.colours.text;
+    g.globalAlpha = 0.75;
+    for (const [v, y] of [[this.high, 12], [this.low, this.h - 5]]) {
+      const text = readable(this.log ? 10 ** v : v);
+      g.strokeText(text, 5, y);
+      g.fillText(text, 5, y);
+    }
+    g.globalAlpha = 1;
+  }
+
+  show(f) {
+    const g = this.head;
+    this.clear(g);
+    g.strokeStyle = this.colours.text;
+    g.globalAlpha = 0.5;
+    g.beginPath();
+    g.moveTo(this.x(f), 0);
+    g.lineTo(this.x(f), this.h);
+    g.stroke();
+    g.globalAlpha = 1;
+    g.fillStyle = this.colour;
+    for (const c of this.coordinates) {
+      const v = this.inside.at(this.value, f, c);
+      if (!Number.isFinite(v) || (this.log && v <= 0)) continue;
+      g.beginPath();
+      g.arc(this.x(f), this.y(v), 3, 0, 7);
+      g.fill();
+    }
+    const { inside, value, peak } = this;
+    const text = (c, at = f) => precise(inside.at(value, at, c)) + this.unit;
+    const most = this.scale === "peak" ? `   most ${text(0, peak)} at step ${inside.step(peak)}` : "";
+    write(this.now, (this.coordinates.length > 1 ? `x ${text(0)}   y ${text(1)}` : text(0)) + most);
+  }
+}
+
+class Insides {
+  constructor(root, stage) {
+    Object.assign(this, { root, stage });
+    this.watch = new ResizeObserver(() => this.data && this.resize());
+    this.watch.observe(root);
+  }
+
+  at(array, f, c) {
+    return this.numbers[2 * (array * this.frames + f) + c];
+  }
+
+  step(f) {
+    return Math.min(this.rows[f] + 1, this.data.steps);
+  }
+
+  take({ insides, inside, frames, rows, runs }) {
+    this.root.hidden = !insides;
+    this.on = Boolean(insides);
+    if (!insides) return;
+    const last = rows.findLastIndex((row) => row < insides.steps) + 1; // frames that begin a step
+    Object.assign(this, { numbers: inside, frames, rows, last, run: runs[0] });
+    const shape = JSON.stringify([insides.lines, insides.slots, insides.charts, insides.limit === null]);
+    this.data = insides;
+    if (shape !== this.shape) this.build();
+    this.shape = shape;
+    this.fresh = true;
+  }
+
+  build() {
+    const { lines, slots, charts, dampings, limit } = this.data;
+    this.leaves = [];
+    this.heading = make("h4");
+    const equations = make("div", { className: "equations" });
+    equations.append(this.heading, ...lines.map((line) => this.equation(line)));
+
+    const key = make("div", { className: "key" });
+    this.arrows = [
+      ["−gradient", "gradient"],
+      ...slots.filter((slot) => slot.kind === "vector").map((slot) => [`−${name(slot.name)}`, "memory"]),
+      ["step", "step"],
+      ["Newton’s step", "newton"],
+      ["axes of curvature", "mode"],
+    ];
+    this.keys = this.arrows.map(([text, name]) => {
+      const item = make("span");
+      item.append(dot("currentColor"), text);
+      item.dataset.name = name;
+      key.append(item);
+      return item;
+    });
+
+    key.append(make("small", { textContent: "In the charts x is solid, y is dashed." }));
+
+    const modes = make("table", { className: "modes" });
+    const head = make("tr");
+    for (const text of ["Mode", "curvature λ", "lr·λ", ...(limit === null ? [] : [`limit`, ""])]) head.append(make("th", { textContent: text, scope: "col" }));
+    this.modes = [1, 0].map((which) => {
+      const cells = Array.from({ length: limit === null ? 3 : 5 }, () => make("td"));
+      const gauge = make("div", { className: "gauge" });
+      if (limit !== null) cells[3].append(gauge);
+      const line = make("tr");
+      line.append(...cells);
+      return { which, cells, gauge, line };
+    });
+    modes.append(head, ...this.modes.map((mode) => mode.line));
+    this.why = make("p", { className: "why" });
+    const theory = make("p", { className: "soft", textContent: limit === null ? "The largest stable lr·λ is known for rules that are linear in the gradient, without decay and clipping; this is none." : "" });
+
+    this.squares = slots.filter((slot) => slot.kind === "square").map((slot) => {
+      const figure = make("figure", { className: "squares" });
+      figure.append(make("canvas"), make("canvas"));
+      const box = make("div");
+      const text = make("span", { className: "now" });
+      box.append(make("b", { textContent: `${name(slot.name)} as squares: area ${name(slot.name)}, side √${name(slot.name)}; the bar is |gradient|` }), text, figure);
+      return { slot, box, text, layers: new Layers(figure) };
+    });
+    this.charts = [
+      ...slots.map(({ name: letters, kind, value }) => new Chart({ title: `${name(letters)} after the step`, unit: "", value, scale: kind === "square" || kind === "size" ? "log" : "linear" })),
+      ...charts.map((chart) => new Chart(chart)),
+    ];
+    const grid = make("div", { className: "charts" });
+    grid.append(...this.charts.map((chart) => chart.box));
+    const side = make("div", { className: "side" });
+    side.append(key, modes, theory, this.why, ...this.squares.map((s) => s.box));
+    this.root.replaceChildren(equations, side, grid);
+  }
+
+  // A statement as it stands in the rule, then with the numbers of each coordinate.
+  equation({ target, tree, terms, value }) {
+    const box = make("div", { className: "equation" });
+    const arrow = target[0] === "Δ" ? "=" : "←";
+    const whole = displayed(lettered(target), sign(arrow), drawn(tree, symbolic));
+    const leaf = (at, c, text) => {
+      const node = math("mn");
+      this.leaves.push({ node, at, c, text });
+      return node;
+    };
+    box.append(whole, ...[0, 1].map((c) => {
+      const row = make("div", { className: "numbers" });
+      const numeric = (_, given) => (typeof given === "number" ? math("mn", bracketed(given)) : leaf(given.at, c, bracketed));
+      const sum = terms.flatMap((term, i) => [sign(i ? "+" : "="), leaf(term, c, bracketed)]);
+      const result = [sign("="), leaf(value, c, readable)];
+      row.append(make("i", { textContent: "xy"[c] }), tree[0] === "name" ? displayed(...result) : displayed(drawn(tree, numeric), ...sum, ...result));
+      return row;
+    }));
+    return box;
+  }
+
+  resize() {
+    for (const layers of [...this.charts, ...this.squares.map((s) => s.layers)]) layers.resize();
+    this.fresh = true;
+    this.show(this.stage.frame);
+  }
+
+  show(frame) {
+    if (!this.on || !this.stage.map.w) return;
+    const { colours } = this.stage;
+    const f = Math.min(frame, this.last - 1);
+    if (this.fresh || this.colours !== colours) {
+      this.colours = colours;
+      for (const item of this.keys) item.style.color = this.colourOf(item.dataset.name);
+      for (const chart of this.charts) {
+        chart.resize();
+        chart.take(this, colours, this.run.colour);
+        chart.draw();
+      }
+      for (const { layers } of this.squares) layers.resize();
+      write(this.why, this.data.why);
+      this.fresh = false;
+    }
+    write(this.heading, `Step ${this.step(f)} of ${this.stage.data.steps}`);
+    for (const { node, at, c, text } of this.leaves) write(node, text(this.at(at, f, c)));
+    for (const chart of this.charts) chart.show(f);
+    this.showModes(f);
+    for (const square of this.squares) this.showSquare(square, f);
+    this.showArrows(f);
+  }
+
+  colourOf(name) {
+    return name === "step" ? this.run.colour : this.colours[name];
+  }
+
+  showModes(f) {
+    const { curvatures, sizes, limit, damping, dampings } = this.data;
+    for (const { which, cells, gauge, line } of this.modes) {
+      const size = this.at(sizes, f, which);
+      write(cells[0], which ? "steepest" : "flattest");
+      write(cells[1], readable(this.at(curvatures, f, which)));
+      write(cells[2], readable(size));
+      line.classList.toggle("past", limit !== null && size > limit);
+      if (limit === null) continue;
+      gauge.style.setProperty("--at", `${100 * clamp(size / limit / 1.25, 0, 1)}%`);
+      gauge.title = `${readable(size)} of at most ${readable(limit)}`;
+      write(cells[4], `${readable(limit)} · ${dampings[this.at(damping, f, which)]}`);
+    }
+  }
+
+  // Squares of area v beside each other, at one scale with the gradient's sizes.
+  showSquare({ slot, text, layers }, f) {
+    const g = layers.head;
+    layers.clear(g);
+    const v = [0, 1].map((c) => this.at(slot.value, f, c));
+    const slopes = [0, 1].map((c) => Math.abs(this.at(this.data.slope, f, c)));
+    const most = Math.max(...v.map(Math.sqrt), ...slopes);
+    write(text, `x ${precise(v[0])}   y ${precise(v[1])}`);
+    if (!(most > 0) || !Number.isFinite(most)) return;
+    const full = Math.min(layers.h - 20, layers.w / 2 - 30);
+    [0, 1].forEach((c) => {
+      const [side, bar] = [(Math.sqrt(v[c]) / most) * full, (slopes[c] / most) * full];
+      const [left, bottom] = [18 + c * (layers.w / 2), layers.h - 16];
+      g.fillStyle = g.strokeStyle = this.run.colour;
+      g.globalAlpha = 0.25;
+      g.fillRect(left, bottom - side, side, side);
+      g.globalAlpha = 1;
+      g.lineWidth = 1.5;
+      g.strokeRect(left, bottom - side, side, side);
+      g.fillStyle = this.colours.gradient;
+      g.fillRect(left - 8, bottom - bar, 5, bar);
+      g.fillStyle = this.colours.text;
+      g.font = `11px ${this.colours.font}`;
+      g.textAlign = "left";
+      g.fillText("xy"[c], left, layers.h - 3);
+    });
+  }
+
+  // Directions on the map. Those in units of the gradient share one scale; the step is true to the map unless it is too short.
+  showArrows(f) {
+    const { map, data } = this.stage;
+    const g = map.head;
+    const k = 2 * f;
+    const place = [data.x[k], data.x[k + 1]];
+    if (!map.inside(...place)) return;
+    const u = map.relief ? map.height(data.loss[k / 2]) : 0;
+    const from = map.project(...place, u);
+    const reach = data.view[1] - data.view[0];
+    const towards = (v) => {
+      const size = Math.hypot(...v);
+      if (!(size > 0) || !Number.isFinite(size)) return null;
+      const far = map.project(place[0] + (v[0] / size) * reach, place[1] + (v[1] / size) * reach, u);
+      const [dx, dy] = [far[0] - from[0], far[1] - from[1]];
+      const pixels = Math.hypot(dx, dy);
+      return { way: [dx / pixels, dy / pixels], pixels: (pixels * size) / reach, size };
+    };
+    const pair = (array, factor = 1) => [factor * this.at(array, f, 0), factor * this.at(array, f, 1)];
+    const { slope, moved, newton, curvatures, axis, sizes, limit, slots } = this.data;
+    const steep = pair(axis);
+    const bends = pair(curvatures).map(Math.abs);
+    [[-steep[1], steep[0]], steep].forEach((way, which) => {
+      const line = towards(way);
+      if (!line || !(Math.max(...bends) > 0)) return;
+      const half = Math.max(8, 60 * Math.sqrt(Math.min(...bends.filter((b) => b > 0)) / Math.max(bends[which], 1e-300)));
+      const bad = limit !== null && this.at(sizes, f, which) > limit;
+      this.stroke(g, from, line.way, Math.min(half, 60), bad ? this.colours.bad : this.colours.mode, this.at(curvatures, f, which) < 0 ? [2, 4] : [], true);
+    });
+    const gradients = [[towards(pair(slope, -1)), this.colours.gradient], ...slots.filter((s) => s.kind === "vector").map((s) => [towards(pair(s.value, -1)), this.colours.memory])];
+    const longest = Math.max(...gradients.map(([arrow]) => arrow?.size ?? 0));
+    for (const [arrow, colour] of gradients) if (arrow) this.stroke(g, from, arrow.way, Math.max(14, (72 * arrow.size) / longest), colour);
+    const aim = towards(pair(newton));
+    if (aim) this.stroke(g, from, aim.way, clamp(aim.pixels, 30, 140), this.colours.newton, [4, 4]);
+    const step = towards(pair(moved));
+    if (step) this.stroke(g, from, step.way, clamp(step.pixels, 26, 260), this.run.colour);
+  }
+
+  stroke(g, [px, py], [dx, dy], length, colour, dash = [], both = false) {
+    const [ex, ey] = [px + dx * length, py + dy * length];
+    for (const [ink, width] of [[this.colours.casing, 4.5], [colour, 2.2]]) {
+      g.strokeStyle = g.fillStyle = ink;
+      g.lineWidth = width;
+      g.setLineDash(dash);
+      g.beginPath();
+      g.moveTo(both ? px - dx * length : px, both ? py - dy * length : py);
+      g.lineTo(ex, ey);
+      g.stroke();
+      g.setLineDash([]);
+      if (both) continue;
+      g.beginPath();
+      for (const [a, b] of [[0, 0], [-8, 4], [-8, -4]]) g.lineTo(ex + dx * (a + 3) - dy * b, ey + dy * (a + 3) + dx * b);
+      g.fill();
+    }
+  }
+}
+
+class DissectedStage extends Stage {
+  constructor(root) {
+    super(root);
+    this.insides = new Insides(this.root.querySelector(".insides"), this);
+  }
+
+  draw(data, fresh) {
+    this.insides.take(data);
+    super.draw(data, fresh);
+  }
+
+  show(frame) {
+    super.show(frame);
+    this.insides.show(this.frame);
+  }
+
+  end() {
+    this.insides.watch.disconnect();
+    super.end();
+  }
+}
+
+export default mounted(DissectedStage);
