@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from core.hyper import Hyper, LearningRate, declared
 
-Family = Literal["gradient", "adaptive", "sign"]
+Family = Literal["gradient", "adaptive", "sign", "average"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 SUPPLIED = ("t", "x")
 

@@ -70,7 +70,7 @@ def limit(rule: Rule, hypers: Mapping[str, Any] | None = None) -> np.ndarray:
     numbers = rule.check(hypers)
     shape = np.broadcast_shapes(*(np.shape(value) for value in numbers.values()))
     # The edge is bracketed on a grid from below, so that an unstable gap would not be stepped over.
-    grid = np.geomspace(1e-4, 1e4, 801)
+    grid = np.geomspace(1e-4, 1e6, 1001)
     sizes = np.broadcast_to(grid.reshape(-1, *(1 for _ in shape)), (len(grid), *shape))
     stable = _growth(rule, numbers, sizes) <= 1 + CLOSE
     first = np.where(stable.all(axis=0), len(grid), stable.argmin(axis=0))
@@ -105,6 +105,29 @@ def curvatures(surface: Surface) -> np.ndarray:
     if not surface.minima:
         raise ValueError(f"{surface.key} has no minimum, so no curvature there")
     return np.linalg.eigvalsh(surface.hessian(surface.minima[0]))
+
+
+def critical(rule: Rule, hypers: Mapping[str, Any] | None, curvature: float, name: str) -> float | None:
+    """The value of one hyperparameter on whose one side a mode swings and on whose other it creeps, for a `linear` rule.
+
+    The lowest such value; None where there is none, as for a rule without memory.
+    """
+    numbers, hyper = rule.check(hypers), rule.hypers[name]
+
+    def swings(values: np.ndarray) -> np.ndarray:
+        now = numbers | {name: values}
+        return np.any(np.imag(_roots(rule, now, np.broadcast_to(now["lr"] * curvature, values.shape))) != 0, axis=-1)
+
+    values = (np.geomspace if name == "lr" else np.linspace)(hyper.low, hyper.high, 2001)
+    turns = np.flatnonzero(np.diff(swings(values)))
+    if not len(turns):
+        return None
+    low, high = values[turns[0]], values[turns[0] + 1]
+    before = swings(np.array([low]))[0]
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if swings(np.array([middle]))[0] == before else (low, middle)
+    return float((low + high) / 2)
 
 
 def modes(hessians: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

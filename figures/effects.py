@@ -100,27 +100,30 @@ def curves(paths: Sequence[Path], side: Side, cursor: float) -> go.Figure:
     return _laid_out(figure, "Loss above the minimum")
 
 
-def profile(lines: Sequence[Line], side: Side, cursor: float, ticks: Mapping[str, float], start: float) -> go.Figure:
-    """Final loss above the minimum against the number, a line a rule; gaps are where it diverged. `start` is the first loss."""
+def profile(lines: Sequence[Line], side: Side, cursor: float, ticks: Mapping[str, float], top: float, title: str) -> go.Figure:
+    """What is told, by default the final loss, against the number, a line a rule; gaps are where there is nothing to tell.
+
+    What is above `top` may leave the picture.
+    """
     figure = go.Figure()
     for line in lines:
         heights = np.where(np.isfinite(line.gap), np.maximum(line.gap, LOWEST), np.nan)
         style = {"color": line.colour, "width": 2.2}
         figure.add_scatter(x=line.values, y=heights, mode="lines", line=style, name=line.title, connectgaps=False)
-    for name, value in ticks.items():
+    for i, (name, value) in enumerate(ticks.items()):
         figure.add_vline(x=value, line={"color": theme.TICK, "width": 1.5, "dash": "dash"})
         place = float(np.log10(value)) if side.log else value  # an annotation's place on a logarithmic axis is a logarithm
-        figure.add_annotation(x=place, y=1, yref="paper", yanchor="bottom", text=name, showarrow=False, font_size=11)
+        figure.add_annotation(x=place, y=1 - 0.07 * i, yref="paper", yanchor="bottom", text=name, showarrow=False, font_size=11)
     figure.add_vline(x=cursor, line={"color": theme.CURSOR, "width": 2})
     values = lines[0].values
     ends = np.log10(values[[0, -1]]) if side.log else values[[0, -1]]
     figure.update_xaxes(title=side.title, type="log" if side.log else "linear", range=ends.tolist(), **_TIDY)
     seen = np.concatenate([line.gap for line in lines])
-    seen = np.log10(np.maximum(seen[seen <= 10 * start], LOWEST))  # what ends above the start would flatten all the rest
-    low, high = (seen.min(), seen.max()) if seen.size else (np.log10(start), np.log10(start))
+    seen = np.log10(np.maximum(seen[seen <= top], LOWEST))  # more would flatten all the rest
+    low, high = (seen.min(), seen.max()) if seen.size else (np.log10(top), np.log10(top))
     figure.update_yaxes(type="log", range=[low - 0.3, high + 0.3], **_TIDY)
     figure.update_layout(legend={"orientation": "h", "y": -0.22}, showlegend=True)
-    return _laid_out(figure, "Final loss above the minimum")
+    return _laid_out(figure, title)
 
 
 _TIDY = {"showgrid": False, "zeroline": False, "ticks": "outside", "exponentformat": "power"}

@@ -17,6 +17,7 @@ RULE_COLOURS = (
     "#a3a000",
     "#00b583",
     "#f08000",
+    "#5b5bd6",
 )
 """One for each entrant, in registry order, told apart on the light and on the dark map."""
 

@@ -8,7 +8,7 @@ from figures import effects, theme
 from figures.maps import TOOLS, Side
 from optimizers import ENTRANTS
 from ui import theory
-from ui.effect import FAN, NEAR, Effect, fan, gap, profile, read_effect, ticks, width
+from ui.effect import FAN, NEAR, SHOWS, Effect, fan, gap, profile, read_effect, ticks, told, width
 from ui.grid import Axis, options_of, values_of
 from ui.page import begin
 from ui.pickers import axis, other_numbers, surface_and_rules
@@ -33,7 +33,7 @@ def picked(now: Effect) -> tuple[Effect, list[str]]:
     race = surface_and_rules(PAGE, now.race, one, two, most=MOST_RULES)
     if not race.entrants:
         return Effect(race, now.axis, now.rule), []
-    one, two, three, four = st.columns(4)
+    one, two, three, four, five = st.columns([4, 4, 4, 4, 3])
     along, wrong = axis(PAGE, "number", now.axis, options_of(race), one, two)
     able = Effect(race, along, now.rule).shown
     if not able:
@@ -47,8 +47,10 @@ def picked(now: Effect) -> tuple[Effect, list[str]]:
     if st.session_state.get(key) not in stops:
         st.session_state[key] = middle
     at = four.select_slider(f"Cursor: {symbol(along.name)}", stops, format_func=lambda v: f"{v:.4g}", key=key)
+    st.session_state.setdefault(f"{PAGE}.shows", now.shows)
+    shows = five.selectbox("Profile of", list(SHOWS), format_func=SHOWS.__getitem__, key=f"{PAGE}.shows")
     race = other_numbers(PAGE, race, {along.name})
-    return Effect(race, along, rule, at if at != middle or now.at is not None else None), wrong
+    return Effect(race, along, rule, at if at != middle or now.at is not None else None, shows), wrong
 
 
 def ground(effect: Effect) -> effects.Ground:
@@ -77,15 +79,17 @@ def picture(effect: Effect) -> None:
     ]
     found = {key: profile(effect, key) for key in effect.shown}
     lines = [
-        effects.Line(ENTRANTS[key].title, COLOURS[key], outcome.axes[effect.axis.name], gap(effect, outcome))
+        effects.Line(ENTRANTS[key].title, COLOURS[key], outcome.axes[effect.axis.name], told(effect, outcome))
         for key, outcome in found.items()
     ]
-    start = max(float(paths[0].gap[0]), 1e-12)
+    top = 10 * max(float(paths[0].gap[0]), 1e-12) if effect.shows == "final" else effect.race["steps"]
     cursor = effect.at if effect.at is not None else float(values[len(values) // 2])
     one, two, three = st.columns(3)
     one.plotly_chart(effects.fan(paths, ground(effect), side, cursor), key=f"{PAGE}.fan", config=TOOLS)
     two.plotly_chart(effects.curves(paths, side, cursor), key=f"{PAGE}.curves", config=TOOLS)
-    three.plotly_chart(effects.profile(lines, side, cursor, ticks(effect), start), key=f"{PAGE}.profile", config=TOOLS)
+    three.plotly_chart(
+        effects.profile(lines, side, cursor, ticks(effect), top, SHOWS[effect.shows]), key=f"{PAGE}.profile", config=TOOLS
+    )
     table(effect, found, logarithmic=side.log)
 
 

@@ -42,7 +42,8 @@ def picked(view: Map) -> tuple[Map, list[str]]:
     rest = {name: hyper for name, hyper in options.items() if name != across.name}
     up, wrong_too = axis(PAGE, "up", view.up, rest, three, four)
     race = other_numbers(PAGE, race, {across.name, up.name})
-    return Map(race, across, up, colour), wrong + wrong_too
+    view = Map(race, across, up, colour, view.cell if (across.name, up.name) == (view.across.name, view.up.name) else None)
+    return view if view.cell is None or view.cell[0] in view.shown else replace(view, cell=None), wrong + wrong_too
 
 
 def picture(view: Map, many: int) -> None:
@@ -71,8 +72,9 @@ def touched(chart: str) -> None:
             st.session_state[f"{PAGE}.{name}.{old.name}"] = Axis(old.name, low, high).range
     if chosen.points and not chosen.box:
         point = chosen.points[0]
-        race = played(view, view.shown[point["customdata"][1]], point["x"], point["y"])
-        remember(f"{PAGE}.cell", race, [], 0, link=False)
+        cell = view.shown[point["customdata"][1]], *(float(f"{point[side]:.9g}") for side in "xy")  # as the link writes it
+        remember(PAGE, replace(view, cell=cell), [], 0, link=True)
+        st.session_state.pop(f"{PAGE}.cell", None)
 
 
 def words(view: Map) -> None:
@@ -108,12 +110,14 @@ elif not chosen.shown:
     st.info("None of these rules has both numbers: pick other axes or other rules.")
 else:
     place = st.empty()
-    if st.session_state.get(f"{PAGE}.seen") != replace(chosen, colour=FIRST.colour):
+    if st.session_state.get(f"{PAGE}.seen") != replace(chosen, colour=FIRST.colour, cell=None):
         with place.container():
             picture(chosen, PREVIEW)
     with place.container():
         picture(chosen, WHOLE)
-    st.session_state[f"{PAGE}.seen"] = replace(chosen, colour=FIRST.colour)
+    st.session_state[f"{PAGE}.seen"] = replace(chosen, colour=FIRST.colour, cell=None)
     words(chosen)
-    if f"{PAGE}.cell" in st.session_state:
+    if chosen.cell:
+        if f"{PAGE}.cell" not in st.session_state or chosen != kept:
+            remember(f"{PAGE}.cell", played(chosen, chosen.cell), [], 0, link=False)
         live(f"{PAGE}.cell", chosen.race, linked=False)

@@ -179,7 +179,7 @@ def test_the_stage_is_told_the_inside_of_every_step(key):
     np.testing.assert_allclose(numbers[update["value"], :-1], found.run.x[1:, 0], rtol=1e-6)
     np.testing.assert_allclose(numbers[told["moved"], :-1], found.moved, rtol=1e-6)
     assert [slot["kind"] for slot in told["slots"]] == list(found.kinds.values())
-    linear = key in ("sgd", "momentum", "nesterov")
+    linear = key in ("sgd", "momentum", "nesterov", "ema")
     assert (told["limit"] is not None) == linear
     if linear:
         hypers = {name: hyper.default for name, hyper in ENTRANTS[key].hypers.items()}

@@ -461,6 +461,9 @@ def test_a_click_on_the_map_plays_that_run(opened):
     lr, mu = stage(page, "[stage.data.values['momentum.lr'], stage.data.values['momentum.mu']]")
     assert lr == pytest.approx(10 ** (-3 + 3 * 0.4), rel=0.15)
     assert mu == pytest.approx(0.52, abs=0.1)
+    page.wait_for_function("location.search.includes('cell=momentum')")
+    again = opened("map" + search(page))
+    assert stage(again, "[...stage.data.x]") == stage(page, "[...stage.data.x]")
 
 
 def test_a_box_on_the_map_is_computed_anew_and_its_link_restores_it(opened):

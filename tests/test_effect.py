@@ -12,7 +12,7 @@ from figures import effects
 from figures.maps import Side
 from optimizers import ENTRANTS, RULES
 from surfaces import SURFACES
-from ui.effect import FAN, FINE, Effect, fan, gap, profile, read_effect, ticks, width
+from ui.effect import FAN, FINE, Effect, fan, gap, profile, read_effect, ticks, told, width
 from ui.grid import Axis, axis_of, options_of
 from ui.spec import PROTOCOLS, Race
 
@@ -59,6 +59,7 @@ def test_the_drawn_runs_are_those_of_simulate():
         ({"rule": "lion"}, "rule “lion” is not in the race"),
         ({"at": "nan"}, "at = nan is not allowed"),
         ({"at": "x"}, "at = 'x' is not a number"),
+        ({"shows": "x"}, "shows “x” is unknown"),
     ],
 )
 def test_a_bad_link_gets_one_sentence(link, sentence):
@@ -71,13 +72,27 @@ def test_a_bad_link_gets_one_sentence(link, sentence):
 def test_theory_names_what_the_runs_show():
     race = RACE.having({"ravine.kappa": 40.0, "steps": 400.0})
     named = ticks(Effect(race, Axis("lr", 1e-3, 1.0), "sgd"))
-    assert named == pytest.approx({"largest stable": 2 / 40, "fastest": 2 / 41})
+    assert named == pytest.approx({"largest stable": 2 / 40, "fastest": 2 / 41})  # without memory nothing is critical
     found = profile(Effect(race, Axis("lr", 1e-3, 1.0), "sgd"), "sgd")
     best = found.axes["lr"][found.final.argmin()]
     assert best == pytest.approx(2 / 41, rel=0.05)
     assert ticks(Effect(race, Axis("lr", 1e-3, 1.0), "adam")) == {}
     mus = ticks(Effect(race.having({"lr": 0.01}), Axis("mu", 0.0, 0.99), "momentum"))
-    assert mus == pytest.approx({"fastest": (1 - math.sqrt(0.01)) ** 2}, rel=1e-6)
+    slowest = (1 - math.sqrt(0.01)) ** 2  # the flattest direction, of curvature 1, decides both
+    assert mus == pytest.approx({"fastest": slowest, "critical": slowest}, rel=1e-6)
+    lrs = ticks(Effect(race.having({"momentum.mu": 0.81}), Axis("lr", 1e-3, 1.0), "momentum"))
+    assert lrs["critical"] == pytest.approx((1 - 0.9) ** 2, rel=1e-6)
+
+
+def test_the_profile_may_count_steps():
+    effect = replace(FIRST, race=RACE.having({"threshold": 0.1}), shows="steps")
+    assert read_effect(effect.link(), FIRST) == (effect, [])
+    found = profile(effect, "momentum")
+    counts = told(effect, found)
+    for i in range(0, FINE, 40):
+        run = simulate(RULES["momentum"], SURFACES["ravine"], hypers={"lr": found.axes["lr"][i]}, steps=60)
+        steps = int(run.steps_to(0.1)[0])
+        assert counts[i] == (steps if steps <= 60 else math.inf)
 
 
 def test_the_width_counts_decades():
@@ -101,14 +116,14 @@ def test_the_figures_draw_what_they_are_given():
     assert list(curves.data[1].y) == [2.0, 1.0]
     assert curves.layout.yaxis.range[1] < 3
     line = effects.Line("SGD", "#123456", np.array([0.1, 1.0, 10.0]), np.array([0.5, 0.0, np.inf]))
-    shown: Any = effects.profile([line], side, 1.0, {"fastest": 0.3}, 2.0)
+    shown: Any = effects.profile([line], side, 1.0, {"fastest": 0.3}, 20.0, "Final loss")
     np.testing.assert_array_equal(shown.data[0].y, [0.5, 1e-16, np.nan])
     assert shown.layout.annotations[0].x == pytest.approx(math.log10(0.3))
 
 
 def test_all_diverged_is_still_a_picture():
     line = effects.Line("SGD", "#123456", np.array([0.1, 1.0]), np.array([np.inf, np.inf]))
-    layout: Any = effects.profile([line], Side("lr", False), 1.0, {}, 2.0).layout
+    layout: Any = effects.profile([line], Side("lr", False), 1.0, {}, 20.0, "Final loss").layout
     assert layout.yaxis.range[0] < layout.yaxis.range[1]
     gone = effects.Path(1.0, np.array([[0.0, 1.0]]), np.array([2.0]), True)
     layout = effects.curves([gone, replace(gone, value=2.0)], Side("lr", False), 1.0).layout

@@ -45,6 +45,19 @@ def test_every_number_can_be_an_axis_and_survives_the_link(name):
         assert swept(view, key, 4).best.ndim == 2
 
 
+def test_a_played_cell_survives_the_link():
+    view = replace(FIRST, cell=("nesterov", 0.0123456789, 0.9))
+    assert seen(view.link()) == (view, [])
+
+
+@pytest.mark.parametrize("cell", ["sgd~0.1~0.9", "momentum~0.1", "momentum~x~0.9", "momentum~0.1~2", ""])
+def test_a_bad_cell_gets_one_sentence_and_no_run(cell):
+    view, problems = seen({**FIRST.link(), "cell": cell})
+    assert view == FIRST
+    assert len(problems) == 1
+    assert problems[0].endswith("none is played.")
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_schedules_numbers_are_axes_too(schedule):
     race = replace(FIRST.race, schedule=schedule)
@@ -106,7 +119,7 @@ def test_a_cell_that_is_played_ends_where_the_map_says(across, up, race):
         found = swept(view, key, 3)
         xs, ys = found.axes.values()
         for i, j in ((0, 0), (1, 2), (2, 1)):
-            (run,) = trajectories(played(view, key, float(xs[i]), float(ys[j]))).values()
+            (run,) = trajectories(played(view, (key, float(xs[i]), float(ys[j])))).values()
             assert run.final[0] == pytest.approx(found.final[i, j], rel=1e-6, abs=1e-12)
 
 
@@ -116,7 +129,7 @@ def test_a_cell_can_be_played_whatever_the_protocol(lrs):
     for now in (view, replace(view, across=Axis("kappa", 2.0, 50.0))):
         found = swept(now, "nesterov", 3)
         xs, ys = (float(values[1]) for values in found.axes.values())
-        (run,) = trajectories(played(now, "nesterov", xs, ys)).values()
+        (run,) = trajectories(played(now, ("nesterov", xs, ys))).values()
         assert run.final[0] == pytest.approx(found.final[1, 1], rel=1e-6)
 
 

@@ -91,7 +91,7 @@ def test_lion_follows_its_paper(draw):
 
 
 def test_every_rule_has_a_reference():
-    assert {rule.key for rule in RULES.values() if not rule.twin} == {"lion"}
+    assert {rule.key for rule in RULES.values() if not rule.twin} == {"lion", "ema"}
 
 
 @EVERY_RULE
@@ -340,3 +340,10 @@ def test_the_online_counterexample_of_amsgrad(key, ends):
     for t, (direction, *_) in enumerate(fed(RULES[key], gradients, {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8}), start=1):
         x = min(1.0, max(-1.0, x - 0.5 / math.sqrt(t) * direction))
     assert x == pytest.approx(ends, abs=0.05)
+
+
+@pytest.mark.parametrize("mu", [0.0, 0.5, 0.9])
+def test_averaged_momentum_is_heavy_ball_at_a_smaller_rate(mu):
+    one = simulate(RULES["ema"], SURFACES["ravine"], hypers={"lr": 0.1, "mu": mu}, steps=100)
+    other = simulate(RULES["momentum"], SURFACES["ravine"], hypers={"lr": 0.1 * (1 - mu), "mu": mu}, steps=100)
+    np.testing.assert_allclose(one.x, other.x, rtol=1e-9, atol=1e-12)

@@ -14,6 +14,7 @@ CLOSED = {
     "sgd": lambda mu: 2.0 + 0 * mu,
     "momentum": lambda mu: 2 * (1 + mu),  # Polyak 1964
     "nesterov": lambda mu: 2 * (1 + mu) / (1 + 2 * mu),
+    "ema": lambda mu: 2 * (1 + mu) / (1 - mu),
 }
 
 

@@ -11,7 +11,7 @@ from ui.grid import Axis, alone, axis_of, checked_axis, options_of, swept_along,
 from ui.ranking import floor_of
 from ui.runs import trajectories
 from ui.spec import DEFAULT, TUNED, Race, read_link
-from ui.theory import fastest, largest_stable
+from ui.theory import critically_damped, fastest, largest_stable
 
 FINE = 241
 """Values along a profile."""
@@ -23,14 +23,19 @@ NEAR = 10.0
 """A value is good enough when its final loss is within this factor of the best."""
 
 
+SHOWS = {"final": "Final loss above the minimum", "steps": "Steps to the threshold"}
+"""What the profile may tell."""
+
+
 @dataclass(frozen=True)
 class Effect:
-    """One number of a race; `rule` is the entrant whose runs are drawn, `at` the value that stands out."""
+    """One number of a race; `rule` is the entrant whose runs are drawn, `at` a value that stands out, `shows` one of SHOWS."""
 
     race: Race
     axis: Axis
     rule: str
     at: float | None = None
+    shows: str = next(iter(SHOWS))
 
     @property
     def shown(self) -> list[str]:
@@ -39,12 +44,14 @@ class Effect:
 
     def link(self) -> dict[str, str]:
         link = {**self.race.link(), "number": self.axis.link, "rule": self.rule}
+        if self.shows != next(iter(SHOWS)):
+            link["shows"] = self.shows
         return link if self.at is None else link | {"at": f"{self.at:.6g}"}
 
 
 def read_effect(link: Mapping[str, str], default: Effect) -> tuple[Effect, list[str]]:
     """The effect a link asks for, and a sentence for each thing in it that could not be granted."""
-    race, problems = read_link({k: v for k, v in link.items() if k not in ("number", "rule", "at")}, default.race)
+    race, problems = read_link({k: v for k, v in link.items() if k not in ("number", "rule", "at", "shows")}, default.race)
     race = replace(race, lrs=DEFAULT) if race.lrs == TUNED else race
     options = options_of(race)
     axis = default.axis if default.axis.name in options else axis_of("lr", options)
@@ -58,13 +65,17 @@ def read_effect(link: Mapping[str, str], default: Effect) -> tuple[Effect, list[
         if "rule" in link:
             problems.append(f"The link's rule “{rule[:40]}” is not in the race: {race.entrants[0]} is drawn instead.")
         rule = race.entrants[0]
+    shows = link.get("shows", default.shows)
+    if shows not in SHOWS:
+        problems.append(f"The link's shows “{shows[:40]}” is unknown: {default.shows} is shown instead.")
+        shows = default.shows
     at = None
     if "at" in link:
         try:
             at = options[axis.name].named("at").check(link["at"])
         except ValueError as error:
             problems.append(f"The link's {error}; it is left out.")
-    return Effect(race, axis, rule, at), problems
+    return Effect(race, axis, rule, at, shows), problems
 
 
 def profile(effect: Effect, key: str) -> Sweep:
@@ -84,6 +95,14 @@ def gap(effect: Effect, found: Sweep) -> np.ndarray:
     return np.maximum(found.final - floor_of(effect.race.landscape), 0.0)
 
 
+def told(effect: Effect, found: Sweep) -> np.ndarray:
+    """What the profile tells along the range, inf where there is nothing to tell."""
+    if effect.shows == "final":
+        return gap(effect, found)
+    count = found.steps_to(floor_of(effect.race.landscape) + effect.race["threshold"])
+    return np.where(count <= found.steps, count, np.inf)
+
+
 def width(effect: Effect, found: Sweep) -> float:
     """The share of the range, in decades, whose final loss is within NEAR times the best; the robustness of a rule to lr.
 
@@ -101,5 +120,11 @@ def ticks(effect: Effect) -> dict[str, float]:
     race, key, name = effect.race, effect.rule, effect.axis.name
     if name not in ENTRANTS[key].rule.hypers:
         return {}
-    named = {"largest stable": largest_stable(race, key) if name == "lr" else None, "fastest": fastest(race, key, name)}
-    return {label: value for label, value in named.items() if value is not None}
+    named = {
+        "largest stable": largest_stable(race, key) if name == "lr" else None,
+        "fastest": fastest(race, key, name),
+        "critical": critically_damped(race, key, name),
+    }
+    return {
+        label: value for label, value in named.items() if value is not None and effect.axis.low <= value <= effect.axis.high
+    }

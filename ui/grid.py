@@ -53,14 +53,19 @@ class Axis:
         return f"{self.low:.6g} … {self.high:.6g}"
 
 
+Cell = tuple[str, float, float]
+"""An entrant and the two numbers, across and up."""
+
+
 @dataclass(frozen=True)
 class Map:
-    """A race's rules, each run at every pair of values of two numbers."""
+    """A race's rules, each run at every pair of values of two numbers; `cell` is the one that is played, if any."""
 
     race: Race
     across: Axis
     up: Axis
     colour: str = "final"
+    cell: Cell | None = None
 
     @property
     def shown(self) -> list[str]:
@@ -69,7 +74,11 @@ class Map:
         return [key for key in self.race.entrants if names <= options_of(replace(self.race, entrants=(key,))).keys()]
 
     def link(self) -> dict[str, str]:
-        return {**self.race.link(), "across": self.across.link, "up": self.up.link, "colour": self.colour}
+        link = {**self.race.link(), "across": self.across.link, "up": self.up.link, "colour": self.colour}
+        if self.cell:
+            key, *point = self.cell
+            link["cell"] = SEPARATOR.join((key, *(f"{number:.9g}" for number in point)))
+        return link
 
 
 def options_of(race: Race) -> dict[str, Hyper]:
@@ -83,7 +92,7 @@ def options_of(race: Race) -> dict[str, Hyper]:
 
 def read_map(link: Mapping[str, str], default: Map) -> tuple[Map, list[str]]:
     """The map a link asks for, and a sentence for each thing in it that could not be granted."""
-    own = ("across", "up", "colour")
+    own = ("across", "up", "colour", "cell")
     race, problems = read_link({k: v for k, v in link.items() if k not in own}, default.race)
     race = replace(race, lrs=DEFAULT) if race.lrs == TUNED else race  # every cell its own terms: nothing to tune
     colour = link.get("colour", default.colour)
@@ -103,7 +112,13 @@ def read_map(link: Mapping[str, str], default: Map) -> tuple[Map, list[str]]:
         problems.append(f"The link's axes are both {across.name}: another number goes up instead.")
         up = None
     across = across or usual(default.across, options, up)
-    return Map(race, across, up or usual(default.up, options, across), colour), problems
+    view = Map(race, across, up or usual(default.up, options, across), colour)
+    if "cell" in link:
+        try:
+            view = replace(view, cell=checked_cell(link["cell"], view))
+        except ValueError as error:
+            problems.append(f"The link's {error}; none is played.")
+    return view, problems
 
 
 def usual(default: Axis, options: Mapping[str, Hyper], other: Axis | None) -> Axis:
@@ -120,6 +135,18 @@ def checked_axis(side: str, text: str, options: Mapping[str, Hyper]) -> Axis:
     if name not in options:
         raise ValueError(f"{side} “{name[:40]}” is unknown: allowed is one of {', '.join(options)}")
     return checked_range(name, " ".join(ends), options) if ends else axis_of(name, options)
+
+
+def checked_cell(text: str, view: Map) -> Cell:
+    """A cell from a link, rule~across~up; ValueError in words."""
+    key, *numbers = text.split(SEPARATOR)
+    if key not in view.shown or len(numbers) != 2:
+        raise ValueError(f"cell “{text[:40]}” is not a rule that is shown and two numbers")
+    options = options_of(view.race)
+    across, up = (
+        options[axis.name].named(axis.name).check(number) for axis, number in zip((view.across, view.up), numbers, strict=True)
+    )
+    return key, across, up
 
 
 def checked_range(name: str, text: str, options: Mapping[str, Hyper]) -> Axis:
@@ -222,8 +249,9 @@ def boundary(view: Map, key: str, many: int = 96) -> tuple[np.ndarray, np.ndarra
     return (lrs, values) if other is view.up else (values, lrs)
 
 
-def played(view: Map, key: str, across: float, up: float) -> Race:
-    """The race of one cell: this rule alone, with the cell's numbers."""
+def played(view: Map, cell: Cell) -> Race:
+    """The race of one cell: its rule alone, with the cell's numbers."""
+    key, across, up = cell
     return alone(view.race, key, {view.across.name: across, view.up.name: up})
 
 

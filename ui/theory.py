@@ -8,7 +8,7 @@ import numpy as np
 
 from core import SCHEDULES, Surface
 from core.rule import Rule
-from core.stability import curvatures, limit, linear, optimum, quadratic
+from core.stability import critical, curvatures, limit, linear, optimum, quadratic
 from optimizers import ENTRANTS
 from ui.spec import Race
 
@@ -43,6 +43,14 @@ def fastest(race: Race, key: str, name: str) -> float | None:
     if bends is None or not bends.min() > 0:
         return None
     return optimum(ENTRANTS[key].rule, _hypers(race, key), bends, name)
+
+
+def critically_damped(race: Race, key: str, name: str) -> float | None:
+    """The value of one hyperparameter at which the flattest direction is critically damped; None where unknown."""
+    bends = curvatures_for(race, key)
+    if bends is None or not bends.min() > 0:
+        return None
+    return critical(ENTRANTS[key].rule, _hypers(race, key), float(bends.min()), name)
 
 
 def exact(race: Race) -> bool:
