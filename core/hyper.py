@@ -90,6 +90,17 @@ class Hyper:
         return tuple(sorted(values | ({self.default} if self.off is None else {self.default, self.off})))
 
 
+def spread(scale: Scale, low: float, high: float, shares: np.ndarray) -> np.ndarray:
+    """The values at shares (…) of the way from low to high, 0 to 1, on a scale; the ends exactly."""
+    if scale == "log":
+        values = low * (high / low) ** shares
+    elif scale == "complement":
+        values = 1 - (1 - low) * ((1 - high) / (1 - low)) ** shares
+    else:
+        values = low + (high - low) * shares
+    return np.where(shares == 1, high, np.clip(values, low, high))
+
+
 def _rounded(value: float, scale: Scale) -> str:
     """Three significant digits, of 1 − value on the complement scale, so that stops read well."""
     if scale == "complement":

@@ -42,7 +42,7 @@ PATIENCE = 0.02
 
 @dataclass(frozen=True)
 class Sweep:
-    """The outcome of a grid of runs; every array has the axes' lengths as its shape, `x` two numbers more.
+    """The outcome of a grid of runs; every array has the axes' lengths as its shape (paired axes have one), `x` two more.
 
     axes     {name: values}, in the order of the grid
     final    value after the last step; inf for a run that diverged
@@ -88,12 +88,13 @@ def sweep(
     start: Any = None,
     hypers: Mapping[str, Any] | None = None,
     threshold: float | None = None,
+    paired: bool = False,
     processes: int = 1,
     progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     **settings: Any,
 ) -> Sweep:
-    """Run a rule at every combination of the axes' values.
+    """Run a rule at every combination of the axes' values; `paired`, at the first of all axes, the second of all, and so on.
 
     An axis is a hyperparameter of the rule, a setting of the loop (noise, clip_norm, clip_value, weight_decay, l2), a
     parameter of the surface, "angle" (degrees; the start turns along), or "x" or "y" of the start. `start` is one point;
@@ -109,9 +110,15 @@ def sweep(
     if not grid or not all(len(values) for values in grid.values()):
         raise ValueError("axes is empty: allowed is one name or more, each with its values")
     shape = tuple(len(values) for values in grid.values())
+    if paired and len(set(shape)) > 1:
+        raise ValueError(f"axes have {', '.join(map(str, shape))} values: allowed is as many for each, as they are paired")
     job = partial(_course, rule, objective, start=start, hypers=dict(hypers or {}), settings=settings)
     course = job({name: np.array([values.min(), values.max()]) for name, values in grid.items()})  # bad ones are told now
-    flat = dict(zip(grid, (a.ravel() for a in np.meshgrid(*grid.values(), indexing="ij")), strict=True))
+    flat = grid
+    if paired:
+        shape = shape[:1]
+    else:
+        flat = dict(zip(grid, (a.ravel() for a in np.meshgrid(*grid.values(), indexing="ij")), strict=True))
     chunks = [slice(at, at + RUNS) for at in range(0, math.prod(shape), RUNS)]
     pieces = [{name: values[chunk] for name, values in flat.items()} for chunk in chunks]
     work = partial(_shared, processes=processes) if processes > 1 and len(pieces) > 1 else _in_turn

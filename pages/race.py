@@ -17,7 +17,7 @@ from ui.page import begin
 from ui.pickers import surface_and_rules
 from ui.ranking import floor_of
 from ui.session import recall, remember
-from ui.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, Race, read_link
+from ui.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, TUNINGS, Race, read_link
 from ui.standings import LENGTHS, standings
 
 PAGE = "race"
@@ -53,6 +53,10 @@ def picked(race: Race) -> Race:
     )
     schedule = four.selectbox("Schedule", list(SCHEDULES), format_func=lambda key: SCHEDULES[key].title, key=f"{PAGE}.schedule")
     assert lrs is not None  # it is required
+    if lrs == TUNED:
+        st.session_state.setdefault(f"{PAGE}.tuning", race.tuning)
+        way = three.selectbox("Tries", list(TUNINGS), format_func=lambda key: TUNINGS[key].title, key=f"{PAGE}.tuning")
+        race = replace(race, tuning=way)
     st.caption(SURFACES[race.surface].lesson)
     return race.choosing(race.surface, race.entrants, lrs, schedule)
 

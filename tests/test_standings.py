@@ -1,5 +1,7 @@
 """Fair learning rates: what each protocol means, and that the winner depends on it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,8 +9,8 @@ from core import simulate
 from optimizers import ENTRANTS
 from surfaces import SURFACES
 from ui.ranking import cells, results, verdict
-from ui.runs import trajectories
-from ui.spec import DEFAULT, SHARED, TRIED, TUNED, Race
+from ui.runs import trajectories, tried
+from ui.spec import DEFAULT, SHARED, TRIED, TUNED, TUNINGS, Race, read_link
 from ui.standings import LENGTHS, standings
 
 TEN = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamax", "nadam", "amsgrad")
@@ -28,7 +30,8 @@ def searched(key: str, steps: int, many: int) -> tuple[float, float]:
 def test_tuned_is_what_a_grid_search_finds(key):
     loss, lr = searched(key, 200, 64)
     run = trajectories(RACE)[key]
-    assert (run.final[0], run.lr[0, 0]) == (loss, lr)
+    assert run.lr[0, 0] == pytest.approx(lr, rel=1e-12)
+    assert run.final[0] == pytest.approx(loss, rel=1e-3)
 
 
 def test_default_is_each_rules_own_and_shared_is_one():
@@ -41,7 +44,45 @@ def test_default_is_each_rules_own_and_shared_is_one():
 def test_every_rule_has_the_same_number_of_tries():
     few = RACE.having({"tries": 5.0})
     grid = np.geomspace(*TRIED, 5)
-    assert all(run.lr[0, 0] in grid for run in trajectories(few).values())
+    assert all(np.isclose(run.lr[0, 0], grid, rtol=1e-12).any() for run in trajectories(few).values())
+
+
+@pytest.mark.parametrize("tuning", TUNINGS)
+def test_no_rule_has_more_tries_than_said_and_all_have_the_same_rates(tuning):
+    few = replace(RACE, tuning=tuning).having({"tries": 50.0})
+    rates = set()
+    for key in TEN:
+        values = tried(few, ENTRANTS[key])
+        assert len({len(numbers) for numbers in values.values()}) == 1
+        assert 49 <= len(values["lr"]) <= 50
+        assert (len(values) == 2) == (TUNINGS[tuning].pairs and len(ENTRANTS[key].rule.hypers) > 1)
+        if len(values) == 1 or TUNINGS[tuning].random:
+            rates.add(tuple(values["lr"]))
+    assert len(rates) == 1
+
+
+@pytest.mark.parametrize("tuning", ["random", "pairs", "random-pairs"])
+@pytest.mark.parametrize("key", ["sgd", "momentum", "adam"])
+def test_the_best_of_the_tries_runs(key, tuning):
+    race = replace(RACE, entrants=(key,), tuning=tuning).having({"tries": 16.0, "steps": 60.0})
+    values = tried(race, ENTRANTS[key])
+    runs = [
+        simulate(ENTRANTS[key].rule, race.landscape, start=race.origin, hypers=dict(zip(values, pair, strict=True)), steps=60)
+        for pair in zip(*values.values(), strict=True)
+    ]
+    assert trajectories(race)[key].final[0] == min(run.final[0] for run in runs)
+    told = cells(results(trajectories(race), {key: key}, race)[0], race)[1]
+    assert (", " in told) == (len(values) > 1)
+
+
+def test_tuning_survives_the_link_and_takes_its_sliders_away():
+    race = replace(RACE, tuning="pairs")
+    assert read_link(race.link(), RACE) == (race, [])
+    ids = [control.id for control in race.controls]
+    assert "adam.beta1" not in ids
+    assert "adam.beta2" in ids
+    _, problems = read_link({**race.link(), "tuning": "magic"}, RACE)
+    assert problems == ["The link's tuning “magic” is unknown: grid is shown instead."]
 
 
 def test_the_winner_changes_with_the_protocol_and_with_the_steps():

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from core import DRIVER, Hyper, Schedule, Surface, Sweep, sweep
+from core.hyper import spread
 from core.rule import Rule
 from core.stability import limit
 from core.surface import ANGLE, Point
@@ -173,16 +174,8 @@ def axis_of(name: str, options: Mapping[str, Hyper]) -> Axis:
 
 def values_of(axis: Axis, hyper: Hyper, many: int) -> np.ndarray:
     """(many,) values from low to high, spaced as the number's slider is."""
-    low, high = axis.low, axis.high
-    if hyper.scale == "log":
-        values = np.geomspace(low, high, many)
-    elif hyper.scale == "complement":
-        values = 1 - np.geomspace(1 - low, 1 - high, many)
-    else:
-        values = np.linspace(low, high, many)
-        if hyper.whole:
-            values = np.unique(np.round(values))
-    return np.clip(values, low, high)
+    values = spread(hyper.scale, axis.low, axis.high, np.linspace(0, 1, many))
+    return np.unique(np.clip(np.round(values), axis.low, axis.high)) if hyper.whole else values
 
 
 def swept(view: Map, key: str, many: int) -> Sweep:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from core import SCHEDULES, Surface, Trajectory
+from core.notation import symbol
+from optimizers import ENTRANTS
 from ui import theory
-from ui.spec import TRIED, TUNED, Race
+from ui.runs import settled
+from ui.spec import TRIED, Race
 
 LEVEL = 0.01
 """Final losses nearer than this, relatively, are called level."""
@@ -81,7 +84,7 @@ def cells(result: Result, race: Race) -> list[str]:
     diverged = result.stopped is not None
     return [
         result.title,
-        number(result.lr) + (" (end of range)" if race.lrs == TUNED and result.lr in TRIED else ""),
+        _tuned(result, race),
         "–" if diverged else number(result.final),
         number(result.best),
         "–" if result.steps_to is None else str(result.steps_to),
@@ -89,6 +92,13 @@ def cells(result: Result, race: Race) -> list[str]:
         str(result.evaluations),
         _fate(result, race),
     ]
+
+
+def _tuned(result: Result, race: Race) -> str:
+    """The learning rate, with whatever else was tuned."""
+    names = race.tuned(ENTRANTS[result.key])
+    more = "".join(f", {symbol(name)} {number(settled(race, result.key)[name])}" for name in names[1:])
+    return number(result.lr) + (" (end of range)" if names and result.lr in TRIED else "") + more
 
 
 def _fate(result: Result, race: Race) -> str:

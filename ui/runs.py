@@ -1,15 +1,17 @@
 """Runs, computed once: a slider of one rule leaves the other rules' trajectories as they are."""
 
+import math
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from core import DRIVER, Schedule, Surface, Trajectory, simulate, sweep
+from core.hyper import spread
 from core.rule import Rule
 from core.surface import Point
-from optimizers import ENTRANTS
-from ui.spec import TRIED, TRIES, TUNED, Race
+from optimizers import ENTRANTS, Entrant
+from ui.spec import TRIED, TRIES, TUNINGS, Race
 
 Numbers = tuple[tuple[str, float], ...]
 
@@ -18,27 +20,53 @@ def trajectories(race: Race) -> dict[str, Trajectory]:
     """Every entrant's trajectory, from the same start, on the same noise, for the same number of steps."""
     runs = {}
     for key in race.entrants:
-        entrant = ENTRANTS[key]
-        settings = race.settings_of(entrant)
+        rule, settings = ENTRANTS[key].rule, settled(race, key)
         driver = tuple((name, settings[name]) for name in DRIVER)
-        if race.lrs == TUNED:
-            others = tuple((name, settings[name]) for name in entrant.rule.hypers if name != "lr")
-            tries = int(race[TRIES.name])
-            settings["lr"] = _tuned(entrant.rule, race.landscape, race.origin, others, driver, race.decline, tries)
-        hypers = tuple((name, settings[name]) for name in entrant.rule.hypers)
-        runs[key] = _run(entrant.rule, race.landscape, race.origin, hypers, driver, race.decline)
+        hypers = tuple((name, settings[name]) for name in rule.hypers)
+        runs[key] = _run(rule, race.landscape, race.origin, hypers, driver, race.decline)
     return runs
+
+
+def settled(race: Race, key: str) -> dict[str, float]:
+    """Every number an entrant runs with, the tuned ones tuned."""
+    entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
+    if not (names := race.tuned(entrant)):
+        return settings
+    driver = tuple((name, settings[name]) for name in DRIVER)
+    others = tuple((name, settings[name]) for name in entrant.rule.hypers if name not in names)
+    tries = tuple((name, tuple(values.tolist())) for name, values in tried(race, entrant).items())
+    return settings | _tuned(entrant.rule, race.landscape, race.origin, others, driver, race.decline, tries)
+
+
+def tried(race: Race, entrant: Entrant) -> dict[str, np.ndarray]:
+    """What tuning tries: for each number that is tuned its values (tries,), side by side."""
+    tuning, names, tries = TUNINGS[race.tuning], race.tuned(entrant), int(race[TRIES.name])
+    if tuning.random:
+        shares = np.random.default_rng(0).random((2, tries))  # the same learning rates for every rule
+    else:
+        side = tries if len(names) == 1 else math.isqrt(tries)
+        shares = np.array([a.ravel() for a in np.meshgrid(*[np.linspace(0, 1, side)] * len(names), indexing="ij")])
+    values = {}
+    for name, share in zip(names, shares, strict=False):
+        hyper = entrant.rule.hypers[name]
+        ends = TRIED if name == "lr" else (hyper.low, hyper.high)
+        values[name] = spread(hyper.scale, *ends, share)
+    return values
+
+
+Values = tuple[tuple[str, tuple[float, ...]], ...]
 
 
 @lru_cache(maxsize=256)
 def _tuned(
-    rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers, schedule: Schedule, tries: int
-) -> float:
-    """Of so many learning rates the one at which the run ends lowest, the smallest of several."""
-    lrs = np.geomspace(*TRIED, tries)
+    rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers, schedule: Schedule, tries: Values
+) -> dict[str, float]:
+    """Of the tries the one at which the run ends lowest, the first of several."""
     settings: dict[str, Any] = dict(driver)
-    found = sweep(rule, surface, axes={"lr": lrs}, start=start, hypers=dict(hypers), schedule=schedule, **settings)
-    return float(lrs[found.final.argmin()])
+    axes = {name: np.array(values) for name, values in tries}
+    found = sweep(rule, surface, axes=axes, paired=True, start=start, hypers=dict(hypers), schedule=schedule, **settings)
+    best = int(found.final.argmin())
+    return {name: float(values[best]) for name, values in axes.items()}
 
 
 @lru_cache(maxsize=128)

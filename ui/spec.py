@@ -18,9 +18,37 @@ PROTOCOLS = {
     SHARED: "with one learning rate for all",
     EACH: "with the learning rates set here",
     DEFAULT: "each rule with its default learning rate",
-    TUNED: "each rule with the best of {tries:g} learning rates from {low} to {high:g}",
+    TUNED: "each rule with the best of {tried}",
 }
 """Where the learning rates come from, and how the verdict says it."""
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is tried for each rule: learning rates alone or in `pairs` with its first own number, on a grid or at `random`."""
+
+    title: str
+    words: str
+    pairs: bool = False
+    random: bool = False
+
+
+TUNINGS = {
+    "grid": Tuning("lr, on a grid", "{tries:g} learning rates from {low} to {high:g}"),
+    "random": Tuning("lr, at random", "{tries:g} random learning rates from {low} to {high:g}", random=True),
+    "pairs": Tuning(
+        "lr and one more, on a grid",
+        "at most {tries:g} pairs of a learning rate from {low} to {high:g} and its first own number, on a grid",
+        pairs=True,
+    ),
+    "random-pairs": Tuning(
+        "lr and one more, at random",
+        "{tries:g} random pairs of a learning rate from {low} to {high:g} and its first own number",
+        pairs=True,
+        random=True,
+    ),
+}
+"""Ways to spend the tries; whatever is random comes from one seed, the same for every rule."""
 
 TRIED = (1e-5, 10.0)
 """The learning rates that tuning tries lie between these, evenly on a logarithmic scale."""
@@ -32,7 +60,7 @@ TRIES = Hyper(
     whole=True,
     name="tries",
     default=64,
-    help="How many learning rates each rule is tried at; the one that ends lowest runs.",
+    help="How many times each rule is tried, as said beside the surface; the try that ends lowest runs.",
 )
 THRESHOLD = Hyper(1e-12, 1e3, "log", name="threshold", default=1e-3, help="The table counts the steps to a loss this near.")
 SEPARATOR = "~"  # needs no escape in a link, unlike the comma
@@ -86,6 +114,7 @@ class Race:
     view: View | None = None
     look: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    tuning: str = next(iter(TUNINGS))
     _values: Mapping[str, float] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
@@ -119,10 +148,19 @@ class Race:
             *_surface_controls(surface),
             *_RUN,
             *_schedule_controls(schedule),
-            *(c for e in entrants for c in _entrant_controls(e) if self.lrs == EACH or c.hyper.name != "lr"),
+            *(c for e in entrants for c in _entrant_controls(e) if c.hyper.name not in self._set_otherwise(e)),
             *_GRADIENT,
             *([_AGE] if any("t" in entrant.rule.needs for entrant in entrants) else []),
         ]
+
+    def tuned(self, entrant: Entrant) -> list[str]:
+        """The hyperparameters that are tuned, the learning rate first."""
+        if self.lrs != TUNED:
+            return []
+        return list(entrant.rule.hypers)[: 2 if TUNINGS[self.tuning].pairs else 1]
+
+    def _set_otherwise(self, entrant: Entrant) -> list[str]:
+        return self.tuned(entrant) or ([] if self.lrs == EACH else ["lr"])
 
     @property
     def landscape(self) -> Surface:
@@ -162,7 +200,8 @@ class Race:
     def terms(self) -> str:
         """Where the learning rates come from, in words."""
         low, high = TRIED
-        return PROTOCOLS[self.lrs].format(tries=self[TRIES.name], low=f"{low:.0e}".replace("e-0", "e−"), high=high)
+        tried = TUNINGS[self.tuning].words.format(tries=self[TRIES.name], low=f"{low:.0e}".replace("e-0", "e−"), high=high)
+        return PROTOCOLS[self.lrs].format(tried=tried)
 
     @property
     def decline(self) -> Schedule:
@@ -174,8 +213,12 @@ class Race:
         """The query parameters that restore this race."""
         shown = {c.id: c for c in self.controls}
         link = {"surface": self.surface, "rules": SEPARATOR.join(self.entrants), "lrs": self.lrs}
-        if self.schedule != next(iter(SCHEDULES)):
-            link["schedule"] = self.schedule
+        for name, chosen, usual in (
+            ("schedule", self.schedule, next(iter(SCHEDULES))),
+            ("tuning", self.tuning, next(iter(TUNINGS))),
+        ):
+            if chosen != usual:
+                link[name] = chosen
         for name, place in (("start", self.start), ("view", self.view)):
             if place is not None:
                 link[name] = SEPARATOR.join(f"{v:.9g}" for v in place)
@@ -236,9 +279,11 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
         view=place("view", 4),  # type: ignore[arg-type]
         look=words("look", LOOKS),
         hidden=words("hidden", base.entrants),
+        tuning=choice("tuning", TUNINGS, base.tuning),
     )
     numbers = {}
-    for name in sorted(link.keys() - {"surface", "rules", "lrs", "schedule", "start", "view", "look", "hidden"}):
+    taken = {"surface", "rules", "lrs", "schedule", "start", "view", "look", "hidden", "tuning"}
+    for name in sorted(link.keys() - taken):
         control = _every_control().get(name)
         if control is None:
             problems.append(f"The link's setting {_quoted(name)} is unknown: it is ignored.")

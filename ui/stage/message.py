@@ -65,7 +65,7 @@ def pack(
 
     heights, scale, _ = _field(surface, race.window, GRID)
     *_, span = _field(surface, race.domain, GRID)  # the curves do not depend on where the map looks
-    structure = _digest((race.surface, race.entrants, race.lrs, race.schedule))
+    structure = _digest((race.surface, race.entrants, race.lrs, race.schedule, race.tuning))
     field_id = _digest((surface, race.window))
     found = ranking.results(runs, {key: ENTRANTS[key].title for key in runs}, race)
     place = ranking.places(found)
