@@ -109,10 +109,39 @@ def maps(rounds: int = 5) -> list[Row]:
     ]
 
 
+TEN = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamax", "nadam", "amsgrad")
+
+
+def tuning(rounds: int = 5) -> float:
+    """Median seconds for ten rules to try 64 learning rates each over 500 steps."""
+    times = []
+    for _ in range(rounds):
+        begin = time.perf_counter()
+        for key in TEN:
+            sweep(RULES[key], SURFACES["rosenbrock"], axes={"lr": np.geomspace(1e-5, 10, 64)}, steps=500)
+        times.append(time.perf_counter() - begin)
+    return statistics.median(times)
+
+
+def cancelling(rounds: int = 5) -> float:
+    """Median seconds from the wish to stop a map of 5000 steps to its end, the wish coming at any moment."""
+    times = []
+    for i in range(rounds):
+        wish = time.perf_counter() + 0.2 + 0.037 * i
+        axes = {"lr": LRS, "mu": MEMORIES}
+        arguments = {"start": (-1.2, 1.0), "steps": 5000, "should_stop": lambda wish=wish: time.perf_counter() > wish}
+        found = sweep(RULES["momentum"], SURFACES["rosenbrock"], axes=axes, **arguments)
+        times.append(time.perf_counter() - wish)
+        assert not found.complete
+    return statistics.median(times)
+
+
 def main() -> None:
     print(f"{'':36}{'peer':>9}{'Ravine':>12}{'ratio':>9}   promised")
     for row in maps():
         print(f"{row.name:36}{row.peer * 1e3:>6.0f} ms{row.ravine * 1e3:>9.0f} ms{row.ratio:>8.2f}×   {row.promise}")
+    print(f"{'Tuning ten rules, 64 rates, 500 steps':45}{tuning() * 1e3:>12.0f} ms{'':12}instant")
+    print(f"{'A map of 5000 steps, from wish to end':45}{cancelling() * 1e3:>12.0f} ms{'':12}at most 200 ms")
 
 
 if __name__ == "__main__":

@@ -110,10 +110,14 @@ def profile(lines: Sequence[Line], side: Side, cursor: float, ticks: Mapping[str
         heights = np.where(np.isfinite(line.gap), np.maximum(line.gap, LOWEST), np.nan)
         style = {"color": line.colour, "width": 2.2}
         figure.add_scatter(x=line.values, y=heights, mode="lines", line=style, name=line.title, connectgaps=False)
-    for i, (name, value) in enumerate(ticks.items()):
+    together: dict[float, list[str]] = {}
+    for name, value in ticks.items():
+        together.setdefault(next((other for other in together if np.isclose(other, value, rtol=0.01)), value), []).append(name)
+    for i, (value, names) in enumerate(sorted(together.items())):
         figure.add_vline(x=value, line={"color": theme.TICK, "width": 1.5, "dash": "dash"})
-        place = float(np.log10(value)) if side.log else value  # an annotation's place on a logarithmic axis is a logarithm
-        figure.add_annotation(x=place, y=1 - 0.07 * i, yref="paper", yanchor="bottom", text=name, showarrow=False, font_size=11)
+        # An annotation's place on a logarithmic axis is a logarithm.
+        where = {"x": float(np.log10(value)) if side.log else value, "y": 1 + 0.06 * (i % 2), "yref": "paper"}
+        figure.add_annotation(**where, yanchor="bottom", text=", ".join(names), showarrow=False, font_size=11)
     figure.add_vline(x=cursor, line={"color": theme.CURSOR, "width": 2})
     values = lines[0].values
     ends = np.log10(values[[0, -1]]) if side.log else values[[0, -1]]
