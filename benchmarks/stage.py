@@ -11,7 +11,7 @@ import time
 
 from playwright.sync_api import Browser, Page
 
-from tests.browser import chromium, server, settle, stage, wait_for
+from tests.browser import chromium, grasp, server, settle, stage, wait_for
 
 LINK = "?surface=rosenbrock&rules=sgd~momentum~nesterov~adagrad~rmsprop~adadelta~adam~adamax~nadam~amsgrad&lrs=shared&lr=0.001"
 SECONDS = 3
@@ -79,31 +79,25 @@ def bands(browser: Browser, address: str, control: str) -> tuple[float, float]:
     """Median milliseconds from grasp to band, and pictures a second while the band is scrubbed on a slow connection."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     ready = []
-    for lr in (1, 2, 3, 4, 5):  # another race each time, so that nothing is kept from the last
-        page.goto(f"{address}/{LINK}&sgd.lr=0.0{lr}&noise=0.00{lr}")
-        ready.append(grasp(page, control))
+    for place in (1, 2, 3, 4, 5):  # another start each time, so that nothing is kept from the last
+        page.goto(f"{address}/{LINK}&start=-1.2~1.0{place}")
+        ready.append(band_ready(page, control))
         page.mouse.up()
     page.add_init_script(LATE)
     page.goto(address + "/" + LINK)
-    grasp(page, control)
+    band_ready(page, control)
     rate = stage(page, SCRUB)
     page.mouse.up()
     page.close()
     return statistics.median(ready), rate
 
 
-def grasp(page: Page, control: str) -> float:
-    """Press the mouse on a slider's thumb; the milliseconds until its band is there."""
+def band_ready(page: Page, control: str) -> float:
+    """The milliseconds from grasping a slider until its band is there."""
     wait_for(page, "stage.drawn.updates")
     settle(page)
     stage(page, "(stage.play(false), stage.seek(stage.data.steps))")
-    slider = page.locator(f"[id='{control}']")
-    box = slider.bounding_box()
-    assert box is not None
-    share = slider.evaluate("e => e.value / e.max")
-    page.mouse.move(box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2)
-    page.mouse.down()
-    wait_for(page, "stage.band && !stage.flight")
+    grasp(page, control)
     return stage(page, "stage.drawn.bands.at(-1)")
 
 

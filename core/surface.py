@@ -89,13 +89,11 @@ class Surface:
 
     def value(self, points: Any) -> np.ndarray:
         """f at points (..., 2) → (...)."""
-        x, y = _coordinates(points)
-        return np.broadcast_to(self.height(x, y, *self.constants), x.shape)
+        return _value(self, points)
 
     def grad(self, points: Any) -> np.ndarray:
         """The gradient at points (..., 2) → (..., 2)."""
-        x, y = _coordinates(points)
-        return np.stack(np.broadcast_arrays(*self.partials(x, y, *self.constants), x)[:2], axis=-1)
+        return _grad(self, points)
 
     def hessian(self, points: Any) -> np.ndarray:
         """The matrix of second derivatives at points (..., 2) → (..., 2, 2)."""
@@ -187,13 +185,21 @@ class Family:
 
     def value(self, points: Any) -> np.ndarray:
         """f at points (..., runs, 2) → (..., runs)."""
-        x, y = _coordinates(points)
-        return np.broadcast_to(self.height(x, y, *self.constants), x.shape)
+        return _value(self, points)
 
     def grad(self, points: Any) -> np.ndarray:
         """The gradient at points (..., runs, 2) → (..., runs, 2)."""
-        x, y = _coordinates(points)
-        return np.stack(np.broadcast_arrays(*self.partials(x, y, *self.constants), x)[:2], axis=-1)
+        return _grad(self, points)
+
+
+def _value(field: "Surface | Family", points: Any) -> np.ndarray:
+    x, y = _coordinates(points)
+    return np.broadcast_to(field.height(x, y, *field.constants), x.shape)
+
+
+def _grad(field: "Surface | Family", points: Any) -> np.ndarray:
+    x, y = _coordinates(points)
+    return np.stack(np.broadcast_arrays(*field.partials(x, y, *field.constants), x)[:2], axis=-1)
 
 
 def _coordinates(points: Any) -> tuple[np.ndarray, np.ndarray]:

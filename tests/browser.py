@@ -87,3 +87,14 @@ def wait_for(page: Page, code: str, seconds: float = 10) -> Any:
 def settle(page: Page) -> None:
     """Wait until the stage is drawn and nothing it asked for is outstanding."""
     wait_for(page, "stage.map.w && !stage.flight && !stage.waiting && !stage.due")
+
+
+def grasp(page: Page, control: str) -> None:
+    """Press the mouse on a slider's thumb and wait for its band."""
+    slider = page.locator(f"[id='{control}']")
+    box = slider.bounding_box()
+    assert box is not None
+    share = slider.evaluate("e => e.value / e.max")
+    page.mouse.move(box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2)
+    page.mouse.down()
+    wait_for(page, f"stage.band?.id === '{control}' && !stage.flight")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
-from tests.browser import chromium, server, settle, stage, wait_for
+from tests.browser import chromium, grasp, server, settle, stage, wait_for
 from ui.runs import trajectories
 from ui.spec import Race, read_link
 
@@ -133,17 +133,6 @@ SLIDE = """(share) => {
     range.value = Math.round(share * range.max);
     range.dispatchEvent(new Event("input"));
 }"""
-
-
-def grasp(page: Page, control: str) -> None:
-    """Press the mouse on a slider's thumb and wait for its band."""
-    slider = page.locator(f"[id='{control}']")
-    box = slider.bounding_box()
-    assert box is not None
-    share = slider.evaluate("e => e.value / e.max")
-    page.mouse.move(box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2)
-    page.mouse.down()
-    wait_for(page, f"stage.band?.id === '{control}' && !stage.flight")
 
 
 @pytest.mark.parametrize("control", ["sgd.lr", "ravine.kappa"])

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "pages": {"streamlit", "numpy", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
     "ui": {"streamlit", "numpy", "ui", "figures", "core", "optimizers", "surfaces"},
     "figures": {"plotly", "numpy", "figures", "core"},
-    "networks": {"torch", "numpy", "networks", "core"},
+    "networks": {"torch", "sklearn", "numpy", "networks", "core", "optimizers"},
     "optimizers": {"core"},
     "surfaces": {"core"},
     "core": {"numpy", "core"},
