@@ -70,33 +70,35 @@ class MLP:
         return row
 
     def layers(self, stack: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Views of a stack (runs, P): for every layer weights (runs, out, in) and biases (runs, 1, out)."""
+        """Views of a stack (runs, P): for every layer weights (runs, out, in) and biases (runs, out, 1)."""
         for weights, biases, outputs, inputs in self.layout:
-            yield stack[:, weights].reshape(-1, outputs, inputs), stack[:, None, biases]
+            yield stack[:, weights].reshape(-1, outputs, inputs), stack[:, biases, None]
 
     def forward(self, stack: np.ndarray, x: np.ndarray) -> list[np.ndarray]:
-        """What enters the first layer, (rows, features), and what leaves each one, (runs, rows, out); the last are outputs."""
-        bend, left = BENDS[self.activation], [x]
+        """What enters the first layer, (features, rows), and what leaves each one, (runs, out, rows); the last are outputs.
+
+        The rows come last because numpy sums fastest along them, or across them.
+        """
+        bend, left = BENDS[self.activation], [np.ascontiguousarray(x.T)]
         for i, (weights, biases) in enumerate(self.layers(stack)):
-            z = np.matmul(left[-1], weights.swapaxes(1, 2))
+            z = np.matmul(weights, left[-1])
             z += biases
             left.append(bend.value(z) if i < len(self.sizes) - 2 else z)
         return left
 
     def losses(self, outputs: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The mean loss (runs,) of outputs (runs, rows, out), and its derivative by them."""
-        rows = outputs.shape[1]
+        """The mean loss (runs,) of outputs (runs, out, rows), and its derivative by them."""
+        rows = outputs.shape[2]
         if not self.classes:
-            off = outputs - y
+            off = outputs - y.T
             return (off * off).mean(axis=(1, 2)), off * (2 / off[0].size)
-        shifted = outputs - outputs.max(axis=2, keepdims=True)
+        shifted = outputs - outputs.max(axis=1, keepdims=True)
         shares = np.exp(shifted)
-        total = shares.sum(axis=2, keepdims=True)
+        total = shares.sum(axis=1, keepdims=True)
         each = np.arange(rows)
-        loss = (np.log(total[:, :, 0]) - shifted[:, each, y]).mean(axis=1)
-        shares /= total
-        shares[:, each, y] -= 1
-        shares /= rows
+        loss = (np.log(total[:, 0]) - shifted[:, y, each]).mean(axis=1)
+        shares *= (1 / rows) / total
+        shares[:, y, each] -= 1 / rows
         return loss, shares
 
     def gradient(self, stack: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -107,10 +109,10 @@ class MLP:
         into = list(self.layers(gradient))
         for i, (weights, _) in reversed(list(enumerate(self.layers(stack)))):
             of_weights, of_biases = into[i]
-            np.matmul(delta.swapaxes(1, 2), left[i], out=of_weights)
-            delta.sum(axis=1, keepdims=True, out=of_biases)
+            np.matmul(delta, left[i].swapaxes(-1, -2), out=of_weights)
+            delta.sum(axis=2, keepdims=True, out=of_biases)
             if i:
-                delta = np.matmul(delta, weights)
+                delta = np.matmul(weights.swapaxes(1, 2), delta)
                 delta *= bend.slope(left[i])
         return loss, gradient
 
@@ -118,7 +120,7 @@ class MLP:
         """The loss, and for classes the accuracy, of every run (runs,)."""
         outputs = self.forward(stack, x)[-1]
         loss, _ = self.losses(outputs, y)
-        return {"loss": loss, "accuracy": (outputs.argmax(axis=2) == y).mean(axis=1)} if self.classes else {"loss": loss}
+        return {"loss": loss, "accuracy": (outputs.argmax(axis=1) == y).mean(axis=1)} if self.classes else {"loss": loss}
 
     def module(self, row: np.ndarray) -> nn.Module:
         """A plain torch module with these parameters (P,), of their dtype."""
