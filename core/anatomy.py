@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Anatomy:
-    """A single run taken apart; its arrays have a row for each step that was taken before the run stopped.
+    """A single run taken apart; its arrays have a row for each step, down to the one at which it stopped.
 
     gradient  (steps, parameters) as the rule saw it: with noise, coupled decay and clipping
     lines     the rule's statements; the last gives its direction
@@ -88,7 +88,7 @@ def dissect(rule: Rule, objective: Any, **arguments: Any) -> Anatomy:
     """
     course = prepared(rule, objective, **arguments)
     run = recorded(course)
-    steps = min(int(run.stopped[0]) - 1, run.steps)
+    steps = min(int(run.stopped[0]), run.steps)
     x = run.x[: steps + 1, 0]
     with np.errstate(all="ignore"):
         g = run.gradient[:steps, 0].T

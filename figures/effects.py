@@ -1,5 +1,6 @@
 """What one number does: a fan of paths, their loss curves, and the profile of outcomes, all coloured or marked alike."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,9 +9,13 @@ import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
 from figures import theme
+from figures.axes import logarithmic
 from figures.maps import Side
 
 HEIGHT = 400
+CROWDED = 0.3
+"""Names nearer than this share of the axis stand one above the other."""
+
 LOWEST = 1e-16
 
 
@@ -87,7 +92,7 @@ def curves(paths: Sequence[Path], side: Side, cursor: float) -> go.Figure:
     start = paths[0].gap[0]
     top = np.log10(max(alive.max(), 10 * start, LOWEST * 10))
     low = np.log10(max(np.maximum(alive, LOWEST).min(), LOWEST))
-    figure.update_yaxes(type="log", range=[low - 0.3, top + 0.3], **_TIDY)
+    figure.update_yaxes(**logarithmic(low - 0.3, top + 0.3), **_TIDY)
     figure.update_xaxes(title="step", **_TIDY)
     bar = {"title": {"text": side.title, "side": "right"}, "thickness": 12, "outlinewidth": 0}
     ends = [path.value for path in (paths[0], paths[-1])]
@@ -110,27 +115,31 @@ def profile(lines: Sequence[Line], side: Side, cursor: float, ticks: Mapping[str
         heights = np.where(np.isfinite(line.gap), np.maximum(line.gap, LOWEST), np.nan)
         style = {"color": line.colour, "width": 2.2}
         figure.add_scatter(x=line.values, y=heights, mode="lines", line=style, name=line.title, connectgaps=False)
+    values = lines[0].values[[0, -1]]
+    ends = (np.log10(values) if side.log else values).tolist()
     together: dict[float, list[str]] = {}
     for name, value in ticks.items():
         together.setdefault(next((other for other in together if np.isclose(other, value, rtol=0.01)), value), []).append(name)
-    for i, (value, names) in enumerate(sorted(together.items())):
+    row, last = 0, -math.inf
+    for value, names in sorted(together.items()):
+        place = float(np.log10(value)) if side.log else value  # an annotation's place on a logarithmic axis is a logarithm
+        row, last = (1 - row if place - last < CROWDED * (ends[1] - ends[0]) else 0), place
         figure.add_vline(x=value, line={"color": theme.TICK, "width": 1.5, "dash": "dash"})
-        # An annotation's place on a logarithmic axis is a logarithm.
-        where = {"x": float(np.log10(value)) if side.log else value, "y": 1 + 0.06 * (i % 2), "yref": "paper"}
-        figure.add_annotation(**where, yanchor="bottom", text=", ".join(names), showarrow=False, font_size=11)
+        figure.add_annotation(
+            x=place, y=1 + 0.06 * row, yref="paper", yanchor="bottom", text=", ".join(names), showarrow=False, font_size=11
+        )
     figure.add_vline(x=cursor, line={"color": theme.CURSOR, "width": 2})
-    values = lines[0].values
-    ends = np.log10(values[[0, -1]]) if side.log else values[[0, -1]]
-    figure.update_xaxes(title=side.title, type="log" if side.log else "linear", range=ends.tolist(), **_TIDY)
+    span = logarithmic(*ends) if side.log else {"range": ends}
+    figure.update_xaxes(title=side.title, **span, **_TIDY)
     seen = np.concatenate([line.gap for line in lines])
     seen = np.log10(np.maximum(seen[seen <= top], LOWEST))  # more would flatten all the rest
     low, high = (seen.min(), seen.max()) if seen.size else (np.log10(top), np.log10(top))
-    figure.update_yaxes(type="log", range=[low - 0.3, high + 0.3], **_TIDY)
+    figure.update_yaxes(**logarithmic(low - 0.3, high + 0.3), **_TIDY)
     figure.update_layout(legend={"orientation": "h", "y": -0.22}, showlegend=True)
     return _laid_out(figure, title)
 
 
-_TIDY = {"showgrid": False, "zeroline": False, "ticks": "outside", "exponentformat": "power"}
+_TIDY = {"showgrid": False, "zeroline": False, "ticks": "outside"}
 
 
 def _coloured(paths: Sequence[Path], side: Side, cursor: float) -> list[tuple[Path, str, bool]]:

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from figures import theme
+from figures.axes import logarithmic
 
 LOWEST = 1e-16
 
@@ -26,8 +27,8 @@ def curve(lrs: np.ndarray, gap: np.ndarray, colour: str, marks: Mapping[str, flo
         )
     seen = np.log10(np.maximum(gap[np.isfinite(gap) & (gap <= 100 * gap[0])], LOWEST))
     low, high = (seen.min(), seen.max()) if seen.size else (0.0, 1.0)
-    tidy = {"showgrid": False, "zeroline": False, "ticks": "outside", "exponentformat": "power"}
-    figure.update_xaxes(title="lr", type="log", **tidy)
-    figure.update_yaxes(title="loss above the minimum", type="log", range=[low - 0.3, high + 0.6], **tidy)
+    tidy = {"showgrid": False, "zeroline": False, "ticks": "outside"}
+    figure.update_xaxes(title="lr", **logarithmic(*np.log10(lrs[[0, -1]]).tolist()), **tidy)
+    figure.update_yaxes(title="loss above the minimum", **logarithmic(low - 0.3, high + 0.6), **tidy)
     figure.update_layout(height=340, margin={"l": 60, "r": 10, "t": 20, "b": 44, "pad": 0}, dragmode=False)
     return figure

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from figures import theme
+from figures.axes import logarithmic
 
 TOOLS = {
     "displayModeBar": True,
@@ -77,9 +78,9 @@ def _map(number: int, panel: Panel, across: Side, up: Side, shade: Shade, scale:
         x, y = np.where(inside, x, np.nan), np.where(inside, y, np.nan)
         figure.add_scatter(x=x, y=y, mode="lines", line=style, name="largest stable lr, from theory", hoverinfo="skip")
     figure.add_trace(_touch(number, panel, across, up, shade))
-    tidy = {"showgrid": False, "zeroline": False, "ticks": "outside", "exponentformat": "power"}
-    figure.update_xaxes(title=across.title, type="log" if across.log else "linear", range=_ends(panel.across, across), **tidy)
-    figure.update_yaxes(title=up.title, type="log" if up.log else "linear", range=_ends(panel.up, up), **tidy)
+    tidy = {"showgrid": False, "zeroline": False, "ticks": "outside"}
+    figure.update_xaxes(title=across.title, **_axis(panel.across, across), **tidy)
+    figure.update_yaxes(title=up.title, **_axis(panel.up, up), **tidy)
     figure.update_layout(
         title={"text": panel.title, "font_size": 14, "x": 0, "y": 0.98},
         height=HEIGHT,
@@ -93,9 +94,9 @@ def _map(number: int, panel: Panel, across: Side, up: Side, shade: Shade, scale:
     return figure
 
 
-def _ends(values: np.ndarray, side: Side) -> list[float]:
+def _axis(values: np.ndarray, side: Side) -> dict[str, Any]:
     ends = values[[0, -1]]
-    return (np.log10(ends) if side.log else ends).tolist()
+    return logarithmic(*np.log10(ends).tolist()) if side.log else {"range": ends.tolist()}
 
 
 def _height(shades: np.ndarray, shade: Shade) -> np.ndarray:

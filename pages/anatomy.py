@@ -13,7 +13,7 @@ from surfaces import SURFACES
 from ui.live import live
 from ui.page import begin
 from ui.session import recall, remember
-from ui.spec import EACH, Race, read_link
+from ui.spec import EACH, TUNED, Race, read_link
 
 PAGE = "anatomy"
 FIRST = Race("rosenbrock", ("adam",), EACH, numbers=(("adam.lr", 0.1), ("steps", 200.0)))
@@ -64,6 +64,10 @@ def correct() -> None:
 def read(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
     """The race a link asks for, of its first rule alone."""
     race, problems = read_link(link, default)
+    if len(race.entrants) > 1:
+        problems.append(f"One rule at a time is taken apart: {ENTRANTS[race.entrants[0]].title} is shown.")
+    if race.lrs == TUNED:
+        problems.append("Nothing is tuned here: the rule’s own learning rate is used.")
     return one(race), problems
 
 

@@ -8,7 +8,7 @@ from figures import effects, theme
 from figures.maps import TOOLS, Side
 from optimizers import ENTRANTS
 from ui import theory
-from ui.effect import FAN, NEAR, SHOWS, Effect, fan, gap, profile, read_effect, ticks, told, width
+from ui.effect import FAN, LEAST, NEAR, SHOWS, Effect, fan, profile, read_effect, ticks, told, width
 from ui.grid import Axis, options_of, values_of
 from ui.page import begin
 from ui.pickers import axis, other_numbers, surface_and_rules
@@ -97,14 +97,14 @@ def table(effect: Effect, found: dict, *, logarithmic: bool) -> None:
     """Each rule's best value, and how much of the range is about as good."""
     rows = []
     for key, outcome in found.items():
-        loss = gap(effect, outcome)
-        best = int(loss.argmin())
+        level = np.maximum(told(effect, outcome), LEAST)
+        best = int(level.argmin())
         row = {
             "Rule": ENTRANTS[key].title,
             f"best {symbol(effect.axis.name)}": number(float(outcome.axes[effect.axis.name][best])),
         }
-        row["final loss there"] = number(float(loss[best]))
-        if logarithmic:
+        row[f"{SHOWS[effect.shows].lower()} there"] = number(float(level[best])) if np.isfinite(level[best]) else "never"
+        if logarithmic and effect.shows == "final":
             row[f"decades within {NEAR:g}× of it"] = f"{width(effect, outcome):.2f}"
         row["diverged"] = f"{(outcome.stopped <= outcome.steps).mean():.0%} of the range"
         rows.append(row)

@@ -148,7 +148,11 @@ ANATOMY = ROOT / "pages" / "anatomy.py"
 
 
 def test_anatomy_takes_the_first_rule_of_a_link_apart():
-    told = header(opened(ANATOMY, surface="ravine", rules="momentum~adam", lrs="shared", lr="0.01"))
+    told = header(opened(ANATOMY, surface="ravine", rules="momentum~adam", lrs="tuned"))
+    assert told["problems"] == [
+        "One rule at a time is taken apart: Momentum is shown.",
+        "Nothing is tuned here: the rule’s own learning rate is used.",
+    ]
     assert [run["key"] for run in told["runs"]] == ["momentum"]
     assert [slot["kind"] for slot in told["insides"]["slots"]] == ["vector"]
 

@@ -478,9 +478,9 @@ def test_the_anatomy_shows_the_numbers_of_the_step_at_hand(opened):
     page.get_by_label("Pause").click()
     page.locator(".stage .scrub").fill("11")
     assert page.locator(".insides h4").inner_text() == "Step 12 of 40"
-    step = page.locator(".charts > div", has_text="Step of each coordinate")
+    step = page.locator(".charts > div", has_text="Size of each coordinate")
     assert "x 6.56852 lr" in step.inner_text()
-    assert "most 6.56852 lr at step 12" in step.inner_text()
+    assert "most 6.56852 lr (x) at step 12" in step.inner_text()
     race, _ = read_link(
         {"surface": "plane", "rules": "adam", "lrs": "each", "adam.lr": "0.1", "steps": "40", "age": "1e6"}, EMPTY
     )

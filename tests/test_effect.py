@@ -9,6 +9,7 @@ import pytest
 
 from core import simulate
 from figures import effects
+from figures.axes import logarithmic
 from figures.maps import Side
 from optimizers import ENTRANTS, RULES
 from surfaces import SURFACES
@@ -128,3 +129,17 @@ def test_all_diverged_is_still_a_picture():
     gone = effects.Path(1.0, np.array([[0.0, 1.0]]), np.array([2.0]), True)
     layout = effects.curves([gone, replace(gone, value=2.0)], Side("lr", False), 1.0).layout
     assert layout.yaxis.range[0] < layout.yaxis.range[1]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [
+        (-3.0, 0.0, ["0.001", "0.01", "0.1", "1"]),
+        (-5.0, -2.0, ["10<sup>−5</sup>", "10<sup>−4</sup>", "0.001", "0.01"]),
+        (0.0, 1.0, ["1", "2", "5", "10"]),
+        (4.0, 5.0, ["10<sup>4</sup>", "2·10<sup>4</sup>", "5·10<sup>4</sup>", "10<sup>5</sup>"]),
+    ],
+)
+def test_ticks_are_decades_or_one_two_five(low, high, texts):
+    assert logarithmic(low, high)["ticktext"] == texts
+    assert len(logarithmic(-300.0, 0.0)["tickvals"]) <= 9

@@ -19,11 +19,14 @@ FINE = 241
 FAN = 25
 """Values whose whole runs are drawn."""
 
+LEAST = 1e-16
+"""Losses above the minimum that are less than this are told as this."""
+
 NEAR = 10.0
 """A value is good enough when its final loss is within this factor of the best."""
 
 
-SHOWS = {"final": "Final loss above the minimum", "steps": "Steps to the threshold"}
+SHOWS = {"final": "Final loss", "steps": "Steps to threshold"}
 """What the profile may tell."""
 
 
@@ -106,9 +109,9 @@ def told(effect: Effect, found: Sweep) -> np.ndarray:
 def width(effect: Effect, found: Sweep) -> float:
     """The share of the range, in decades, whose final loss is within NEAR times the best; the robustness of a rule to lr.
 
-    Losses below 1e-16 count as 1e-16: nobody needs to be within a factor of rounding noise.
+    Losses below LEAST count as that: nobody needs to be within a factor of rounding noise.
     """
-    loss = np.maximum(gap(effect, found), 1e-16)
+    loss = np.maximum(gap(effect, found), LEAST)
     if not np.isfinite(loss).any():
         return 0.0
     decades = np.log10(effect.axis.high / effect.axis.low)

@@ -20,7 +20,7 @@ from ui.runs import Numbers, trajectories
 from ui.spec import Race
 
 TRIALS = 128
-"""Learning rates that are tried for the largest that survives."""
+"""Learning rates that are tried at a time for the largest that survives."""
 
 
 @dataclass
@@ -77,9 +77,9 @@ def insides(race: Race, frames: np.ndarray) -> tuple[dict[str, Any], dict[str, n
         "charts": [
             {"title": title, "unit": unit, "value": kept.place(values), "scale": scale}
             for title, unit, values, scale in (
-                ("Step of each coordinate", " lr", anatomy.stride, "peak"),
+                ("Size of each coordinate’s step", " lr", anatomy.stride, "peak"),
                 ("Way of each coordinate so far", " lr", np.cumsum(anatomy.stride, axis=0), "linear"),
-                ("Effective learning rate", "", anatomy.effective, "log"),
+                ("Effective learning rate, logarithmic; a gap is a step uphill", "", anatomy.effective, "log"),
                 ("Angle of the step to −gradient", "°", anatomy.angle_to(-slopes)[:, None], "angle"),
                 ("Angle of the step to Newton’s", "°", anatomy.angle_to(newton)[:, None], "angle"),
             )
@@ -126,25 +126,31 @@ def why(race: Race) -> str:
                 f"{number(edge)} is stable; there no lr above {number(edge / steep)} is."
             )
     survivor = largest_survivor(race, key)
-    tried = f" Of {TRIALS} learning rates up to this one, "
-    return told + tried + (f"{number(survivor)} is the largest that does not diverge." if survivor else "all diverge.")
+    if survivor is None:
+        return told + " By trial, no learning rate below this one stays within them either."
+    return told + f" By trial, all learning rates up to {number(survivor)} stay within them over these steps."
 
 
 def largest_survivor(race: Race, key: str) -> float | None:
-    """The largest of some learning rates up to the present one at which, as at all smaller ones, the run does not diverge."""
+    """The largest learning rate, to a thousandth or so, at which, as at all smaller ones tried, the run does not diverge."""
     entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
     low, high = entrant.hypers["lr"].low, settings["lr"]
     if high <= low:
         return None
-    lrs = np.geomspace(low, high, TRIALS)
     hypers = {name: settings[name] for name in entrant.rule.hypers if name != "lr"}
     driver: dict[str, Any] = {name: settings[name] for name in DRIVER}
-    found = sweep(
-        entrant.rule, race.landscape, axes={"lr": lrs}, start=race.origin, hypers=hypers, schedule=race.decline, **driver
-    )
-    dead = np.flatnonzero(found.stopped <= found.steps)
-    last = int(dead[0]) if len(dead) else TRIALS
-    return float(lrs[last - 1]) if last else None
+    for _ in range(2):  # coarse, then between the last that survives and the first that does not
+        axes = {"lr": np.geomspace(low, high, TRIALS)}
+        found = sweep(
+            entrant.rule, race.landscape, axes=axes, start=race.origin, hypers=hypers, schedule=race.decline, **driver
+        )
+        dead = np.flatnonzero(found.stopped <= found.steps)
+        if not len(dead):
+            return float(high)
+        if not dead[0]:
+            return None
+        low, high = axes["lr"][dead[0] - 1], axes["lr"][dead[0]]
+    return float(low)
 
 
 def _heading(across: float, up: float) -> str:

@@ -10,7 +10,7 @@ from core import SCHEDULES, Surface, Trajectory
 from core.notation import symbol
 from optimizers import ENTRANTS
 from ui import theory
-from ui.runs import settled
+from ui.runs import NOTHING, settled
 from ui.spec import TRIED, Race
 
 LEVEL = 0.01
@@ -111,8 +111,13 @@ def _fate(result: Result, race: Race) -> str:
 
 
 def places(found: Sequence[Result]) -> dict[str, int]:
-    """Each run's place by final loss, the diverged ones last, the longest survivor first among them."""
-    order = sorted(found, key=lambda r: (r.stopped is not None, -(r.stopped or 0), r.final))
+    """Each run's place by final loss, the diverged ones last, the longest survivor first among them.
+
+    Losses that are all rounding are level; then who was near first is first.
+    """
+    near = {r.key: math.inf if r.steps_to is None else r.steps_to for r in found}
+    level = {r.key: max(r.final, NOTHING) if r.distance is not None else r.final for r in found}
+    order = sorted(found, key=lambda r: (r.stopped is not None, -(r.stopped or 0), level[r.key], near[r.key]))
     return {result.key: place for place, result in enumerate(order)}
 
 

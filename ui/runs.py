@@ -54,6 +54,9 @@ def tried(race: Race, entrant: Entrant) -> dict[str, np.ndarray]:
     return values
 
 
+NOTHING = 1e-16
+"""A loss above the minimum that is no more than rounding."""
+
 Values = tuple[tuple[str, tuple[float, ...]], ...]
 
 
@@ -65,7 +68,8 @@ def _tuned(
     settings: dict[str, Any] = dict(driver)
     axes = {name: np.array(values) for name, values in tries}
     found = sweep(rule, surface, axes=axes, paired=True, start=start, hypers=dict(hypers), schedule=schedule, **settings)
-    best = int(found.final.argmin())
+    least = surface.lowest or 0.0
+    best = int(np.maximum(found.final - least, NOTHING).argmin()) if surface.minima else int(found.final.argmin())
     return {name: float(values[best]) for name, values in axes.items()}
 
 

@@ -85,6 +85,8 @@ class Control:
         """The number typed or linked; ValueError says in one sentence what is wrong with what is called `name`."""
         if isinstance(text, str) and text.strip().lower() == "off" and self.hyper.off is not None:
             return self.hyper.off
+        if isinstance(text, str) and "," in text:
+            raise ValueError(f"{name} = {text} has a comma: write a point, as in 0.5")
         if isinstance(text, bool) or not isinstance(text, str | int | float):
             raise ValueError(f"{name} = {text} is not a number: it must be {self.hyper.allowed}")
         return self.hyper.named(name).check(text)

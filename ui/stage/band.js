@@ -44,7 +44,7 @@ class Band {
       told.fieldId = `${this.id} ${i}`;
       told.ground = { n: this.n, window: base.window, z: this.heights.subarray(i * this.n ** 2, (i + 1) * this.n ** 2) };
     }
-    Object.assign(told, { x, gap, frames, rows, slope: null, insides: null, axes: this.axes[i], shown: { [this.id]: value } });
+    Object.assign(told, { x, gap, frames, rows, slope: null, axes: this.axes[i], shown: { [this.id]: value } });
     told.loss = Float64Array.from(gap, (v) => v + told.floor);
     return told;
   }

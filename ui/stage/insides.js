@@ -27,17 +27,20 @@ function drawn(tree, leaf) {
     const inner = parts.slice(1).flatMap((part, i) => (i ? [sign(","), drawn(part, leaf)] : [drawn(part, leaf)]));
     return math("mrow", math("mi", parts[0]), enclosed("(", math("mrow", ...inner), ")"));
   }
-  const [a, b, c] = parts.map((part) => drawn(part, leaf));
+  if (kind === "cases") {
+    const rows = [];
+    let rest = tree;
+    for (; rest[0] === "cases"; rest = rest[3]) rows.push([drawn(rest[1], leaf), math("mrow", math("mtext", "\u2002if\u2002"), drawn(rest[2], leaf))]);
+    rows.push([drawn(rest, leaf), math("mtext", "\u2002otherwise")]);
+    return math("mtable", ...rows.map((cells) => math("mtr", ...cells.map((cell) => math("mtd", cell)))));
+  }
+  const [a, b] = parts.map((part) => drawn(part, leaf));
   if (kind === "neg") return math("mrow", sign("−"), a);
   if (kind === "over") return math("mfrac", a, b);
   if (kind === "to") return math("msup", a, b);
-  if (kind === "sqrt") return math("msqrt", a);
+  if (kind === "sqrt") return math("mrow", sign("√"), ["name", "number"].includes(parts[0][0]) ? a : enclosed("(", a, ")")); // no font need stretch it
   if (kind === "abs") return enclosed("|", a, "|");
   if (kind === "in") return enclosed("(", a, ")");
-  if (kind === "cases") {
-    const row = (...cells) => math("mtr", ...cells.map((cell) => math("mtd", cell)));
-    return math("mrow", sign("{"), math("mtable", row(a, b), row(c, math("mtext", "otherwise"))));
-  }
   if (kind === "times" && leaf === symbolic) return math("mrow", a, space(), b);
   return math("mrow", a, sign({ "-": "−", times: "·" }[kind] ?? kind), b);
 }
@@ -55,7 +58,12 @@ function displayed(...parts) {
 }
 
 const symbolic = (letters) => lettered(letters);
-const precise = (v) => (Number.isFinite(v) ? String(+v.toPrecision(6)).replace("-", "−").replace("e+", "e") : "–");
+function precise(v) {
+  if (!Number.isFinite(v)) return "–";
+  const size = Math.abs(v);
+  const text = size && (size < 1e-4 || size >= 1e6) ? (+v.toPrecision(6)).toExponential() : String(+v.toPrecision(6));
+  return text.replace("e+", "e").replaceAll("-", "−");
+}
 const bracketed = (v) => (v < 0 ? `(${readable(v)})` : readable(v));
 
 // One quantity against the steps, a line for each coordinate, and where the present step is.
@@ -73,12 +81,12 @@ class Chart extends Layers {
   take(inside, colours, colour) {
     Object.assign(this, { inside, colours, colour });
     let [low, high] = [Infinity, -Infinity];
-    this.peak = 0;
-    for (let f = 0; f < inside.last; f++) {
+    this.peak = [0, 0];
+    for (let f = 0; f < inside.whole; f++) {
       for (const c of this.coordinates) {
         const v = this.log ? Math.log10(inside.at(this.value, f, c)) : inside.at(this.value, f, c);
         if (!Number.isFinite(v)) continue;
-        if (v > high && c === 0) this.peak = f;
+        if (v > high) this.peak = [f, c];
         [low, high] = [Math.min(low, v), Math.max(high, v)];
       }
     }
@@ -93,7 +101,7 @@ class Chart extends Layers {
   }
 
   x(f) {
-    return 3 + (f / Math.max(this.inside.last - 1, 1)) * (this.w - 6);
+    return 3 + Math.min(f / Math.max(this.inside.whole - 1, 1), 1) * (this.w - 6);
   }
 
   draw() {
@@ -114,7 +122,7 @@ class Chart extends Layers {
       g.setLineDash(c ? [5, 4] : []);
       g.beginPath();
       let open = false;
-      for (let f = 0; f < this.inside.last; f++) {
+      for (let f = 0; f < this.inside.whole; f++) {
         const v = this.inside.at(this.value, f, c);
         const on = Number.isFinite(v) && (!this.log || v > 0);
         if (on) open ? g.lineTo(this.x(f), this.y(v)) : g.moveTo(this.x(f), this.y(v));
@@ -125,13 +133,12 @@ class Chart extends Layers {
     g.setLineDash([]);
     g.font = `10px ${this.colours.font}`;
     g.textAlign = "left";
-    g.lineWidth = 3;
-    g.strokeStyle = this.colours.page;
-    g.fillStyle = this.colours.text;
-    g.globalAlpha = 0.75;
     for (const [v, y] of [[this.high, 12], [this.low, this.h - 5]]) {
       const text = readable(this.log ? 10 ** v : v);
-      g.strokeText(text, 5, y);
+      g.globalAlpha = 0.8;
+      g.fillStyle = this.colours.page;
+      g.fillRect(2, y - 10, g.measureText(text).width + 6, 12);
+      g.fillStyle = this.colours.text;
       g.fillText(text, 5, y);
     }
     g.globalAlpha = 1;
@@ -157,7 +164,7 @@ class Chart extends Layers {
     }
     const { inside, value, peak } = this;
     const text = (c, at = f) => precise(inside.at(value, at, c)) + this.unit;
-    const most = this.scale === "peak" ? `   most ${text(0, peak)} at step ${inside.step(peak)}` : "";
+    const most = this.scale === "peak" ? `   most ${text(peak[1], peak[0])} (${"xy"[peak[1]]}) at step ${inside.step(peak[0])}` : "";
     write(this.now, (this.coordinates.length > 1 ? `x ${text(0)}   y ${text(1)}` : text(0)) + most);
   }
 }
@@ -177,12 +184,15 @@ class Insides {
     return Math.min(this.rows[f] + 1, this.data.steps);
   }
 
-  take({ insides, inside, frames, rows, runs }) {
+  // The last message's steps; while a band is scrubbed they follow a little behind, and the arrows wait.
+  take({ insides, inside, frames, rows, runs }, sliding) {
     this.root.hidden = !insides;
     this.on = Boolean(insides);
-    if (!insides) return;
+    this.sliding = sliding;
+    if (!insides || this.numbers === inside) return;
     const last = rows.findLastIndex((row) => row < insides.steps) + 1; // frames that begin a step
-    Object.assign(this, { numbers: inside, frames, rows, last, run: runs[0] });
+    const whole = runs[0].stopped === null ? last : Math.max(last - 1, 1); // the step that leaves all bounds would flatten the rest
+    Object.assign(this, { numbers: inside, frames, rows, last, whole, run: runs[0] });
     const shape = JSON.stringify([insides.lines, insides.slots, insides.charts, insides.limit === null]);
     this.data = insides;
     if (shape !== this.shape) this.build();
@@ -273,13 +283,13 @@ class Insides {
   resize() {
     for (const layers of [...this.charts, ...this.squares.map((s) => s.layers)]) layers.resize();
     this.fresh = true;
-    this.show(this.stage.frame);
+    this.show(this.stage.position);
   }
 
-  show(frame) {
+  show(step) {
     if (!this.on || !this.stage.map.w) return;
     const { colours } = this.stage;
-    const f = Math.min(frame, this.last - 1);
+    const f = clamp(this.rows.findLastIndex((row) => row <= step), 0, this.last - 1);
     if (this.fresh || this.colours !== colours) {
       this.colours = colours;
       for (const item of this.keys) item.style.color = this.colourOf(item.dataset.name);
@@ -292,12 +302,13 @@ class Insides {
       write(this.why, this.data.why);
       this.fresh = false;
     }
-    write(this.heading, `Step ${this.step(f)} of ${this.stage.data.steps}`);
+    const end = step >= this.data.steps ? (this.run.stopped === null ? ", the last" : ", which left all bounds") : "";
+    write(this.heading, `Step ${this.step(f)} of ${this.stage.data.steps}${end}`);
     for (const { node, at, c, text } of this.leaves) write(node, text(this.at(at, f, c)));
     for (const chart of this.charts) chart.show(f);
     this.showModes(f);
     for (const square of this.squares) this.showSquare(square, f);
-    this.showArrows(f);
+    if (!this.sliding) this.showArrows(f);
   }
 
   colourOf(name) {
@@ -353,6 +364,7 @@ class Insides {
     const g = map.head;
     const k = 2 * f;
     const place = [data.x[k], data.x[k + 1]];
+    for (const item of this.keys) item.classList.toggle("none", item.dataset.name === "newton" ? !Number.isFinite(this.at(this.data.newton, f, 0)) : item.dataset.name === "mode" && !this.at(this.data.curvatures, f, 1) && !this.at(this.data.curvatures, f, 0));
     if (!map.inside(...place)) return;
     const u = map.relief ? map.height(data.loss[k / 2]) : 0;
     const from = map.project(...place, u);
@@ -411,13 +423,20 @@ class DissectedStage extends Stage {
   }
 
   draw(data, fresh) {
-    this.insides.take(data);
+    this.insides.take(this.base, Boolean(data.shown));
     super.draw(data, fresh);
+  }
+
+  // The equations follow the hand too, as fast as the server sends them.
+  slide() {
+    super.slide();
+    const { c, range } = this.held;
+    this.ask({ [c.id]: c.stops[range.value] }, false);
   }
 
   show(frame) {
     super.show(frame);
-    this.insides.show(this.frame);
+    this.insides.show(this.data.rows[this.frame]);
   }
 
   end() {

@@ -333,7 +333,10 @@ class Stage {
     curves.onpointerleave = () => (this.tip.hidden = true);
   }
 
-  moveStart([x, y], released) {
+  moveStart(place, released) {
+    const [x0, x1] = this.data.view;
+    const digits = clamp(Math.ceil(3.3 - Math.log10(x1 - x0)), 0, 12); // to half a pixel or so
+    const [x, y] = place.map((v) => +v.toFixed(digits));
     this.data.start = [x, y];
     this.map.drawHeads(this.frame, this.hidden);
     this.ask({ start: [x, y] }, released);
