@@ -70,14 +70,15 @@ def train(
     batch_size: int = 64,
     seed: int = 0,
     dtype: Literal["float32", "float64"] = "float32",
+    watch: Callable[[Training], None] | None = None,
     progress: Callable[[float], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Training:
     """Train the task once for every entrant: a rule's name with its hyperparameters, each a float or (many,) for many runs.
 
     All runs begin at the same parameters and see the same minibatches, both from `seed`. A run that diverges is frozen and
-    marked in `stopped`; the others are what they would have been without it. When `should_stop` says True the training so
-    far is returned.
+    marked in `stopped`; the others are what they would have been without it. `watch` is given the training so far at every
+    record; when `should_stop` says True the training so far is returned.
 
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
     """
@@ -119,9 +120,24 @@ def train(
         stopped[alive & ~fine] = n + 1
         taken = n + 1
 
+    def so_far() -> Training:
+        return Training(
+            task=task,
+            data=data,
+            x0=x0,
+            x=x.copy(),
+            loss=losses[:taken].copy(),
+            batches=batches[:taken],
+            stopped=np.where(stopped > taken, taken + 1, stopped),
+            metrics={name: np.array([record[name] for record in records]) for name in records[0]},
+            metric_steps=marks[: len(records)],
+        )
+
     def keep(_: None) -> None:
         if taken in marks:
             record()
+            if watch:
+                watch(so_far())
 
     with np.errstate(all="ignore"):
         march(
@@ -135,17 +151,7 @@ def train(
         )
     if progress and taken == steps:
         progress(1.0)
-    return Training(
-        task=task,
-        data=data,
-        x0=x0,
-        x=x,
-        loss=losses[:taken],
-        batches=batches[:taken],
-        stopped=np.where(stopped > taken, taken + 1, stopped),
-        metrics={name: np.array([record[name] for record in records]) for name in records[0]},
-        metric_steps=marks[: len(records)],
-    )
+    return so_far()
 
 
 def _entered(entrants: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Entrant]:

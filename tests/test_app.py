@@ -106,10 +106,11 @@ def test_the_code_is_shown_when_asked_for():
     assert "v_hat = v / (1 - beta2**t)" in code.value
 
 
-def test_the_first_page_does_not_import_torch():
+@pytest.mark.parametrize("file", ["app.py", *(f"pages/{page.name}" for page in PAGES if page.stem != "networks")])
+def test_only_the_page_of_networks_imports_torch(file):
     script = (
         "import sys; from streamlit.testing.v1 import AppTest;"
-        "app = AppTest.from_file('app.py', default_timeout=60).run();"
+        f"app = AppTest.from_file('{file}', default_timeout=60).run();"
         "assert not app.exception;"
         "print('torch' in sys.modules)"
     )

@@ -509,3 +509,37 @@ def test_the_anatomy_fits_the_screen(opened, width):
     page = opened("anatomy?rules=radam", viewport={"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert stage(page, "stage.root.getBoundingClientRect().right") <= width
+
+
+BOARD = """(() => {
+    const find = (node) => {
+        for (const e of node.querySelectorAll("*")) {
+            const found = e.board ?? (e.shadowRoot && find(e.shadowRoot));
+            if (found) return found;
+        }
+    };
+    return find(document)?.message;
+})()"""
+
+
+def test_networks_train_at_once_and_anew_when_a_number_changes(opened):
+    page = opened("networks?task=moons_mlp&rules=sgd~adam&steps=200", ".board canvas")
+    page.wait_for_function(f"{BOARD}?.running === false", timeout=20000)
+    assert page.evaluate(f"{BOARD}.runs.map(run => run.title)") == ["SGD", "Adam"]
+    assert page.evaluate(f"{BOARD}.panels[0].steps.at(-1)") == 200
+    assert page.locator(".panels figure").count() == 4
+    assert page.locator(".planes figure").count() == 2
+    page.get_by_role("combobox", name="Task").click()
+    page.get_by_role("option", name="Iris, 4-8-3").click()
+    page.wait_for_function(f"{BOARD}?.running === false && !{BOARD}.shares", timeout=20000)
+    assert page.locator(".planes figure").count() == 0
+    assert page.locator(".board").count() == 1
+    page.wait_for_function("location.search.includes('task=iris_mlp')")
+
+
+def test_a_long_training_can_be_stopped(opened):
+    rules = "sgd~adam~rprop~nadam~radam~amsgrad~adamax~adadelta~momentum"
+    page = opened(f"networks?task=digits_mlp&rules={rules}&steps=5000", ".board canvas")
+    page.get_by_role("button", name="Stop").click()
+    page.wait_for_function(f"{BOARD}?.running === false", timeout=5000)
+    assert page.evaluate(f"{BOARD}.stopped && {BOARD}.share < 1")

@@ -331,12 +331,3 @@ class SurfaceMap extends Layers {
     return best.r === undefined ? null : best;
   }
 }
-
-function ticks(lo, hi, most) {
-  const rough = (hi - lo) / most;
-  const unit = 10 ** Math.floor(Math.log10(rough));
-  const step = unit * [1, 2, 5, 10].find((m) => m * unit >= rough);
-  const found = [];
-  for (let k = Math.ceil(lo / step); k * step <= hi; k++) found.push(+(k * step).toPrecision(12));
-  return found;
-}

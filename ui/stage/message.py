@@ -1,8 +1,6 @@
 """A race as the bytes the stage draws: a JSON header, then float32 arrays."""
 
 import hashlib
-import json
-import struct
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -16,6 +14,7 @@ from ui import ranking
 from ui.band import band, bandable
 from ui.insides import insides
 from ui.spec import Control, Race, View
+from ui.wire import packed
 
 GRID = 96
 """The map is computed at so many points along each side."""
@@ -140,7 +139,7 @@ def pack(
         parts |= of_band
     if known.get("field") != field_id:
         parts["field"] = heights
-    return _bytes(header, parts)
+    return packed(header, parts)
 
 
 def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -229,17 +228,6 @@ def _sized(gap: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         codes = np.clip(1 + ((np.log10(size) + DEEP) * FINE).round(), 1, 32767)
     return np.where(size == 0, 0, np.copysign(codes, gap)).astype(np.int16)
-
-
-def _bytes(header: dict[str, Any], parts: Mapping[str, np.ndarray]) -> bytes:
-    blobs, places, at = [], {}, 0
-    for name, part in parts.items():
-        blob = part.tobytes()
-        places[name] = (str(part.dtype), at, at + len(blob))
-        blobs.append(blob)
-        at += len(blob)
-    text = json.dumps({**header, "arrays": places}, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
-    return struct.pack("<I", len(text)) + text + b"".join(blobs)
 
 
 @lru_cache(maxsize=512)

@@ -132,18 +132,11 @@ class Stage {
     return false;
   }
 
+  // Whether the page's theme has changed.
   theme() {
-    const style = getComputedStyle(this.root);
-    const named = ["--st-background-color", "--st-text-color", "--st-font"];
-    const [page, text, font] = named.map((name) => style.getPropertyValue(name).trim());
-    if (this.colours?.page === page && this.colours?.text === text) return false;
-    const probe = new OffscreenCanvas(1, 1).getContext("2d");
-    probe.fillStyle = page || "#fff";
-    probe.fillRect(0, 0, 1, 1);
-    const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
-    const dark = r + 2 * g + b < 512;
-    this.root.style.colorScheme = dark ? "dark" : "light";
-    this.colours = { page, text, font, ...this.data.theme[dark ? "dark" : "light"] };
+    const now = themed(this.root, this.data.theme);
+    if (this.colours?.page === now.page && this.colours?.text === now.text) return false;
+    this.colours = now;
     return true;
   }
 
@@ -559,28 +552,21 @@ function setRange(range, value) {
   range.style.setProperty("--at", `${(100 * value) / (range.max || 1)}%`);
 }
 
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function dot(colour) {
-  const mark = make("span", { className: "dot" });
-  mark.style.background = colour;
-  return mark;
-}
-
-function make(tag, properties = {}) {
-  return Object.assign(document.createElement(tag), properties);
-}
-
 const stages = new WeakMap();
+
+function unpacked(bytes) {
+  const message = decode(bytes);
+  message.rows = Array.from({ length: message.frames }, (_, f) => Math.min(f * message.stride, message.steps));
+  message.loss = Float64Array.from(message.gap, (v) => v + message.floor);
+  return message;
+}
 
 // The component's entry: one stage of a kind for each place it is mounted at.
 function mounted(Kind) {
   return ({ data, parentElement, setStateValue }) => {
     if (!stages.has(parentElement)) stages.set(parentElement, new Kind(parentElement));
     const stage = stages.get(parentElement);
-    stage.receive(decode(data), setStateValue);
+    stage.receive(unpacked(data), setStateValue);
     return () => {
       stage.end();
       stages.delete(parentElement);

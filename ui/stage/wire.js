@@ -1,13 +1,12 @@
 // Reading a message: four bytes of length, a JSON header, then the arrays it names.
+const KINDS = { float32: Float32Array, int16: Int16Array, uint16: Uint16Array, uint8: Uint8Array };
+
 function decode(bytes) {
   const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const message = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + size)));
   for (const [name, [type, from, to]] of Object.entries(message.arrays)) {
-    const { buffer } = bytes.slice(4 + size + from, 4 + size + to); // a copy, so that it is aligned
-    message[name] = type === "float32" ? new Float32Array(buffer) : type === "int16" ? new Int16Array(buffer) : new Uint16Array(buffer);
+    message[name] = new KINDS[type](bytes.slice(4 + size + from, 4 + size + to).buffer); // a copy, so that it is aligned
   }
-  message.rows = Array.from({ length: message.frames }, (_, f) => Math.min(f * message.stride, message.steps));
-  message.loss = Float64Array.from(message.gap, (v) => v + message.floor);
   return message;
 }
 
@@ -40,4 +39,40 @@ class Layers {
     layer.clearRect(0, 0, this.w, this.h);
     layer.lineJoin = layer.lineCap = "round";
   }
+}
+
+function ticks(lo, hi, most) {
+  const rough = (hi - lo) / most;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = unit * [1, 2, 5, 10].find((m) => m * unit >= rough);
+  const found = [];
+  for (let k = Math.ceil(lo / step); k * step <= hi; k++) found.push(+(k * step).toPrecision(12));
+  return found;
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function dot(colour) {
+  const mark = make("span", { className: "dot" });
+  mark.style.background = colour;
+  return mark;
+}
+
+function make(tag, properties = {}) {
+  return Object.assign(document.createElement(tag), properties);
+}
+
+// The page's own colours and font, and ours for a light or a dark page.
+function themed(root, theme) {
+  const style = getComputedStyle(root);
+  const [page, text, font] = ["--st-background-color", "--st-text-color", "--st-font"].map((name) => style.getPropertyValue(name).trim());
+  const probe = new OffscreenCanvas(1, 1).getContext("2d");
+  probe.fillStyle = page || "#fff";
+  probe.fillRect(0, 0, 1, 1);
+  const [r, g, b] = probe.getImageData(0, 0, 1, 1).data;
+  const scheme = r + 2 * g + b < 512 ? "dark" : "light";
+  root.style.colorScheme = scheme;
+  return { page, text, font, ...theme[scheme] };
 }
