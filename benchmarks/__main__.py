@@ -1,4 +1,7 @@
-"""Every measured promise: the race, the maps, then the stage in Chromium. `python -m benchmarks`"""
+"""Every measured promise: the race, the maps, the networks, then the stage in Chromium. `python -m benchmarks`"""
+
+import subprocess
+import sys
 
 from benchmarks import race, stage, sweep
 
@@ -6,5 +9,7 @@ if __name__ == "__main__":
     race.main()
     print()
     sweep.main()
+    print(flush=True)
+    subprocess.run([sys.executable, "-m", "benchmarks.networks"], check=True)  # on one thread from its first import on
     print()
     stage.main()

@@ -159,6 +159,11 @@ def along(
     return recorded(_course(rule, objective, grid, start=start, hypers=dict(hypers or {}), settings=settings))
 
 
+def paths_along(jobs: Sequence[Mapping[str, Any]]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """For each job, the arguments of `along`, what can go to another process: x, value and stopped."""
+    return [(found.x, found.value, found.stopped) for found in (along(**job) for job in jobs)]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What is kept of some runs: arrays (runs,), and the last position (runs, parameters). `count`: steps to the threshold."""

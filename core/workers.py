@@ -4,6 +4,7 @@ They are plain children fed through pipes. The standard library's process pools 
 under Streamlit is whatever page ran last; these import nothing but what their work names, and end with their parent.
 """
 
+import atexit
 import os
 import pickle
 import subprocess
@@ -65,7 +66,9 @@ class Workers:
 @cache
 def workers(processes: int) -> Workers:
     """The workers of this process, kept for the next piece of work; the first piece takes the second they need to start."""
-    return Workers(processes)
+    made = Workers(processes)
+    atexit.register(made.close)
+    return made
 
 
 def serve() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from optimizers import ENTRANTS
 from surfaces import SURFACES
+from ui import band
 from ui.runs import trajectories
 from ui.spec import EACH, Race
 from ui.stage import _stage, message
@@ -236,3 +237,19 @@ def test_a_band_comes_for_what_is_grasped_alone():
 def test_the_gradient_norm_stays_at_home_while_a_slider_is_dragged():
     assert "slope" not in sent(Race("ravine", ("sgd",)), {"released": False})[2]
     assert "slope" in sent(Race("ravine", ("sgd",)), {"released": True})[2]
+
+
+def test_a_helper_changes_nothing(monkeypatch):
+    race = Race("rosenbrock", TEN).having({"lr": 1e-3, "steps": 60.0})
+    (control,) = [c for c in race.controls if c.id == "lr"]
+    monkeypatch.setattr(band.os, "cpu_count", lambda: 1)
+    band._done.cache_clear()
+    alone = band.band(race, control).runs
+    monkeypatch.setattr(band.os, "cpu_count", lambda: 2)
+    band._done.cache_clear()
+    assert band._helper().result() > 0
+    helped = band.band(race, control).runs
+    assert list(helped) == list(alone) == list(TEN)
+    for key, paths in helped.items():
+        for name in ("x", "value", "stopped"):
+            np.testing.assert_array_equal(getattr(paths, name), getattr(alone[key], name))

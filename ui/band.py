@@ -1,21 +1,40 @@
 """The band: the runs at values over the whole range of one slider, computed side by side, to be scrubbed through."""
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 
-from core import DRIVER, Schedule, Surface, Trajectory, along
+from core import DRIVER, Schedule, Surface
 from core.rule import Rule
 from core.surface import Point
-from core.sweep import SINGLE
+from core.sweep import SINGLE, paths_along
+from core.workers import workers
 from optimizers import ENTRANTS
 from ui.runs import Numbers
 from ui.spec import THRESHOLD, TRIES, TUNED, Control, Race
 
 VALUES = 64
 """So many values, evenly over the slider's stops."""
+
+WORTH = 4
+"""Of so many rules some are worth the way to another process."""
+
+Job = tuple[Rule, Surface, str, tuple[float, ...], Point, Numbers, Schedule, Numbers]
+"""Rule, surface, the number that varies and its values, start, other hyperparameters, schedule and the loop's settings."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The runs of one entrant at all values: as in a trajectory, (steps+1, values, 2), (steps+1, values) and (values,)."""
+
+    x: np.ndarray
+    value: np.ndarray
+    stopped: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -24,12 +43,12 @@ class Band:
 
     stops  (values,) int, the slider's stops that are computed
     races  one for each
-    runs   {entrant: trajectory of as many runs}, of the entrants whose run the slider moves
+    runs   {entrant: its runs}, of the entrants whose run the slider moves
     """
 
     stops: np.ndarray
     races: list[Race]
-    runs: dict[str, Trajectory]
+    runs: dict[str, Paths]
 
 
 def bandable(race: Race, control: Control) -> bool:
@@ -43,8 +62,9 @@ def band(race: Race, control: Control) -> Band:
     chosen = np.unique(np.linspace(0, len(stops) - 1, VALUES).round().astype(int))
     values = tuple(stops[i] for i in chosen)
     races = [race.having({control.id: value}) for value in values]
-    runs = {key: _runs(key, race, control.hyper.name, values) for key in _moved(races[0], races[-1])}
-    return Band(chosen, races, runs)
+    keys = list(_moved(races[0], races[-1]))
+    found = _done(tuple(_job(key, race, control.hyper.name, values) for key in keys))
+    return Band(chosen, races, dict(zip(keys, found, strict=True)))
 
 
 def _moved(one: Race, other: Race) -> Iterator[str]:
@@ -55,23 +75,34 @@ def _moved(one: Race, other: Race) -> Iterator[str]:
             yield key
 
 
-def _runs(key: str, race: Race, name: str, values: tuple[float, ...]) -> Trajectory:
+def _job(key: str, race: Race, name: str, values: tuple[float, ...]) -> Job:
     entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
     hypers = tuple((n, settings[n]) for n in entrant.rule.hypers if n != name)
     driver = tuple((n, settings[n]) for n in DRIVER if n != name)
-    return _along(entrant.rule, race.landscape, race.origin, hypers, driver, race.decline, name, values)
+    return entrant.rule, race.landscape, name, values, race.origin, hypers, race.decline, driver
 
 
-@lru_cache(maxsize=24)
-def _along(
-    rule: Rule,
-    surface: Surface,
-    start: Point,
-    hypers: Numbers,
-    driver: Numbers,
-    schedule: Schedule,
-    axis: str,
-    values: tuple[float, ...],
-) -> Trajectory:
-    settings: dict = dict(driver)
-    return along(rule, surface, axis=axis, values=values, start=start, hypers=dict(hypers), schedule=schedule, **settings)
+@lru_cache(maxsize=8)
+def _done(jobs: tuple[Job, ...]) -> list[Paths]:
+    """The jobs done; every second one by another process, where there is a second core and the process has awoken."""
+    work = [_arguments(job) for job in jobs]
+    if len(jobs) < WORTH or (os.cpu_count() or 1) == 1 or not _helper().done():
+        return [Paths(*found) for found in paths_along(work)]
+    away = workers(1).submit(paths_along, work[1::2])
+    found: list[Any] = [None] * len(jobs)
+    found[::2] = paths_along(work[::2])
+    found[1::2] = away.result()
+    return [Paths(*each) for each in found]
+
+
+@cache
+def _helper() -> Future[Any]:
+    """Wakes the other process; until it is done, all is done here."""
+    return workers(1).submit(os.getpid)
+
+
+def _arguments(job: Job) -> dict[str, Any]:
+    """Those of `along`."""
+    rule, objective, axis, values, start, hypers, schedule, driver = job
+    runs = {"rule": rule, "objective": objective, "axis": axis, "values": values}
+    return {**runs, "start": start, "hypers": dict(hypers), "schedule": schedule, **dict(driver)}
