@@ -23,9 +23,9 @@ OLD = 1e6  # steps after which no correction is left
 # What to look at first: links to this page. (A text on a line of its own would be shown by Streamlit.)
 EXAMPLES = {
     "Without its bias correction Adam takes 6.57 steps in one, at step 12": (
-        "?surface=plane&rules=adam&adam.lr=0.1&steps=40&age=1000000"
+        "?surface=plane&rules=adam&adam.lr=0.1&steps=40&age=1000000&step=11"
     ),
-    "AdaGrad comes 18.59 lr far in 100 steps": "?surface=plane&rules=adagrad&adagrad.lr=0.2&steps=100",
+    "AdaGrad comes 18.59 lr far in 100 steps": "?surface=plane&rules=adagrad&adagrad.lr=0.2&steps=100&step=100",
     "Momentum a little past its limit": "?surface=ravine&rules=momentum&momentum.lr=0.192&steps=300",
 }
 

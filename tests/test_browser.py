@@ -91,6 +91,18 @@ def test_it_plays_by_itself_pauses_steps_and_scrubs(opened):
     assert page.locator(".step").inner_text() == "step 200 / 500"
 
 
+def test_a_link_opens_at_the_step_where_it_was_left(opened):
+    page = opened(RAVINE)
+    page.get_by_label("Pause").click()
+    page.locator(".scrub").fill("37")
+    page.get_by_label("One step on").click()
+    page.wait_for_function("location.search.includes('step=38')")
+    again = opened(search(page))
+    assert stage(again, "[stage.playing, stage.frame]") == [False, 38]
+    again.get_by_role("button", name="Play").click()
+    again.wait_for_function("!location.search.includes('step=')")
+
+
 def test_it_stops_at_the_end_and_loops_when_asked(opened):
     page = opened(RAVINE + "&steps=20")
     page.locator(".speed").select_option("4")

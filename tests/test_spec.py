@@ -72,6 +72,9 @@ BAD = [
     ({"lr": "-1"}, "lr = -1 is not allowed"),
     ({"lr": "1e999"}, "lr = inf is not allowed"),
     ({"lr": "<b>"}, "lr = '<b>' is not a number"),
+    ({"step": "-1"}, "step = -1 is not allowed"),
+    ({"step": "soon"}, "step = 'soon' is not a number"),
+    ({"lr": "0,5"}, "lr = 0,5 has a comma: write a point, as in 0.5"),
     ({"lr": ""}, "lr = '' is not a number"),
     ({"adam.beta1": "1"}, "adam.beta1 = 1 is not allowed"),
     ({"steps": "2.5"}, "steps = 2.5 is not allowed"),
@@ -186,3 +189,12 @@ def test_a_preset_keeps_its_own_decay():
     race = Race("ravine", ("adam", "adamw")).having({"weight_decay": 0.5})
     settings = {key: race.settings_of(ENTRANTS[key])["weight_decay"] for key in race.entrants}
     assert settings == {"adam": 0.5, "adamw": 0.01}
+
+
+def test_where_it_was_paused_survives_the_link_until_something_else_is_chosen():
+    race = Race("ravine", ("sgd",), step=12)
+    assert read_link(race.link(), Race("booth", ("adam",))) == (race, [])
+    assert race.choosing("ravine", ("sgd",), race.lrs, race.schedule).step == 12
+    assert race.choosing("booth", ("sgd",), race.lrs, race.schedule).step is None
+    assert asked_for(race, {"step": None})[0].step is None
+    assert asked_for(race, {"step": 7})[0].step == 7

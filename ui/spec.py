@@ -104,7 +104,8 @@ class Control:
 class Race:
     """Which rules run where and how, and what is shown of it.
 
-    `numbers` holds what differs from its default; `start` is in the unrotated frame; `look` is any of LOOKS.
+    `numbers` holds what differs from its default; `start` is in the unrotated frame; `look` is any of LOOKS; `step` is where
+    the playing was paused, if it was.
     """
 
     surface: str
@@ -117,6 +118,7 @@ class Race:
     look: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     tuning: str = next(iter(TUNINGS))
+    step: int | None = None
     _values: Mapping[str, float] = field(init=False, repr=False, compare=False, hash=False)
 
     def __post_init__(self) -> None:
@@ -135,7 +137,9 @@ class Race:
 
     def choosing(self, surface: str, entrants: tuple[str, ...], lrs: str, schedule: str) -> "Race":
         """The same race with other choices; on another surface it starts and looks where that surface says."""
-        moved = {} if surface == self.surface else {"start": None, "view": None}
+        moved: dict[str, Any] = {} if surface == self.surface else {"start": None, "view": None}
+        if (surface, entrants, lrs, schedule) != (self.surface, self.entrants, self.lrs, self.schedule):
+            moved["step"] = None
         hidden = tuple(key for key in self.hidden if key in entrants)
         return replace(self, surface=surface, entrants=entrants, lrs=lrs, schedule=schedule, hidden=hidden, **moved)
 
@@ -221,6 +225,8 @@ class Race:
         ):
             if chosen != usual:
                 link[name] = chosen
+        if self.step is not None:
+            link["step"] = str(self.step)
         for name, place in (("start", self.start), ("view", self.view)):
             if place is not None:
                 link[name] = SEPARATOR.join(f"{v:.9g}" for v in place)
@@ -264,6 +270,15 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
         )
         return tuple(word for word in asked if word in options)
 
+    def paused() -> int | None:
+        if "step" not in link:
+            return None
+        try:
+            return checked_step(link["step"])
+        except ValueError as error:
+            problems.append(f"The link's {error}; it plays from the start instead.")
+            return None
+
     surface = choice("surface", SURFACES, default.surface)
     entrants = words("rules", ENTRANTS)
     if len(entrants) > MOST_ENTRANTS:
@@ -282,9 +297,10 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
         look=words("look", LOOKS),
         hidden=words("hidden", base.entrants),
         tuning=choice("tuning", TUNINGS, base.tuning),
+        step=paused(),
     )
     numbers = {}
-    taken = {"surface", "rules", "lrs", "schedule", "start", "view", "look", "hidden", "tuning"}
+    taken = {"surface", "rules", "lrs", "schedule", "start", "view", "look", "hidden", "tuning", "step"}
     for name in sorted(link.keys() - taken):
         control = _every_control().get(name)
         if control is None:
@@ -310,6 +326,8 @@ def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
                     places[name] = _as_linked(point)
             elif name == "view":
                 places[name] = None if value is None else _as_linked(checked_place(name, value, 4))
+            elif name == "step":
+                places[name] = None if value is None else checked_step(value)
             elif name in ("look", "hidden"):
                 places[name] = tuple(word for word in value if word in (LOOKS if name == "look" else race.entrants))
             elif name in every:
@@ -317,6 +335,11 @@ def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
         except ValueError as error:
             problems.append(f"{error}; the last value is kept.")
     return replace(race.having(numbers), **places), problems
+
+
+def checked_step(value: Any) -> int:
+    """The step at which the playing pauses; ValueError in words."""
+    return int(Hyper(0, DRIVER["steps"].high, whole=True, name="step").check(value))
 
 
 def checked_place(name: str, values: Any, length: int) -> tuple[float, ...]:

@@ -87,6 +87,7 @@ def pack(
         "saddles": surface.saddles,
         "look": race.look,
         "hidden": race.hidden,
+        "step": race.step,
         "threshold": race["threshold"] if surface.minima else None,
         "axes": ranking.loss_axes(gap, alive, bool(surface.minima), (span[0] - floor, span[1] - floor)),
         "runs": [

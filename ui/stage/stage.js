@@ -22,9 +22,12 @@ class Stage {
     Object.assign(this, { scrub: find(".scrub"), tip: find(".tip"), panel: find(".panel"), legend: find(".legend"), speed: find(".speed") });
     this.button = Object.fromEntries([...this.root.querySelectorAll("[data-do]")].map((b) => [b.dataset.do, b]));
     const act = {
-      play: () => this.play(!this.playing),
-      back: () => this.seek(this.data.rows[this.frame - 1] ?? 0),
-      next: () => this.seek(this.data.rows[this.frame + 1] ?? this.data.steps),
+      play: () => {
+        this.play(!this.playing);
+        this.ask({ step: this.playing ? null : this.data.rows[this.frame] }, true);
+      },
+      back: () => this.pauseAt(this.data.rows[this.frame - 1] ?? 0),
+      next: () => this.pauseAt(this.data.rows[this.frame + 1] ?? this.data.steps),
       loop: () => this.press("loop", (this.looping = !this.looping)),
       space: () => this.toggle("3d"),
       log: () => this.toggle("linear"),
@@ -40,6 +43,7 @@ class Stage {
     for (const [name, button] of Object.entries(this.button)) button.onclick = act[name];
     this.keys = { "+": act.in, "-": act.out, 0: act.home, " ": act.play };
     this.scrub.oninput = () => this.seek(+this.scrub.value);
+    this.scrub.onchange = () => this.pauseAt(+this.scrub.value);
     this.listen();
     this.watch = new ResizeObserver(() => this.resize());
     this.watch.observe(this.root);
@@ -86,8 +90,8 @@ class Stage {
     if (message.band && this.data.shown) this.dwell();
     if (fresh) {
       const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      this.seek(still ? message.steps : 0);
-      if (!still) this.play(true);
+      this.seek(message.step ?? (still ? message.steps : 0));
+      if (!still && message.step === null) this.play(true);
     }
     this.drawn.updates++;
     if (this.granted) this.drawn[message.band ? "bands" : "delay"].push(performance.now() - this.granted.since);
@@ -179,6 +183,12 @@ class Stage {
       else if (!this.looping) return this.play(false);
     }
     this.next = requestAnimationFrame((then) => this.tick(then));
+  }
+
+  // Where a person leaves it is where the link opens it.
+  pauseAt(step) {
+    this.seek(step);
+    if (!this.playing) this.ask({ step: this.data.rows[this.frame] }, true);
   }
 
   seek(step) {
