@@ -83,10 +83,12 @@ class Stage {
   take(message) {
     this.due = null;
     const fresh = message.structure !== this.base?.structure;
+    const drawn = message.band && message.key === this.base?.key && !this.data.shown; // a slider was grasped, no more
     this.base = message;
     if (message.band && message.band.id === this.held?.c.id) this.band = new Band(message);
     if (fresh) this.held = this.band = null;
-    this.draw(this.slid() ?? message, fresh);
+    const data = this.slid() ?? message;
+    if (data !== message || !drawn) this.draw(data, fresh);
     if (message.band && this.data.shown) this.dwell();
     if (fresh) {
       const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
