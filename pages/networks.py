@@ -92,7 +92,8 @@ def table(going: Ongoing) -> None:
         row["validation loss"] = "–" if gone else number(float(training.metrics["val_loss"][-1, i]))
         if "val_accuracy" in training.metrics:
             row["validation accuracy"] = "–" if gone else f"{training.metrics['val_accuracy'][-1, i]:.1%}"
-        row[""] = f"diverged at step {training.stopped[i]}" if gone else ""
+        if (training.stopped <= len(training.loss)).any():
+            row["fate"] = f"diverged at step {training.stopped[i]}" if gone else ""
         rows.append((training.metrics["val_loss"][-1, i] if not gone else float("inf"), i, row))
     st.table([row for *_, row in sorted(rows, key=lambda entry: entry[:2])])
 
