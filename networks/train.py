@@ -90,7 +90,7 @@ def train(
     whole = list(_entered(entrants))
     runs = whole[-1].rows.stop
     groups = [block for entrant in whole for block in _blocks(entrant, task.model.parameters, dtype)]
-    batches = _batches(len(x_train), steps, batch_size, seed)
+    batches = batches_of(len(x_train), steps, batch_size, seed)
     x0 = np.repeat(task.model.initial(seed)[None].astype(dtype), runs, axis=0)
     marks = np.unique(np.linspace(0, steps, min(steps, RECORDS) + 1).round().astype(int))
     losses, stopped = np.full((steps, runs), np.nan), np.full(runs, steps + 1)
@@ -187,7 +187,7 @@ def _blocks(entrant: Entrant, parameters: int, dtype: str) -> Iterator[Entrant]:
         yield Entrant(entrant.rule, rows, hypers)
 
 
-def _batches(rows: int, steps: int, batch_size: int, seed: int) -> np.ndarray:
+def batches_of(rows: int, steps: int, batch_size: int, seed: int) -> np.ndarray:
     """(steps, batch_size) row indices: the rows shuffled anew each epoch, cut into batches, the rest of an epoch left out."""
     rng = np.random.default_rng([seed, 1])
     an_epoch = rows // batch_size

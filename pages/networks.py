@@ -4,6 +4,7 @@ import streamlit as st
 
 from core.notation import symbol
 from networks import TASKS
+from networks.export import curves, script
 from optimizers import RULES
 from ui.board import board
 from ui.board.message import pack
@@ -77,8 +78,29 @@ def picture(going: Ongoing, *, ticking: bool) -> None:
     board(pack(going), key=f"{PAGE}.board")
     if going.so_far is not None:
         table(going)
+    if ended and going.so_far is not None:
+        taken_along(going)
     if ended and ticking:
         st.rerun()  # the whole page, which then looks no more
+
+
+def taken_along(going: Ongoing) -> None:
+    """The curves as CSV, and a run as a script that needs torch and scikit-learn alone."""
+    training, rules = going.so_far, going.lesson.rules
+    assert training is not None  # there is one to take along
+    with st.expander("Take it along"):
+        one, two = st.columns(2)
+        titles = [RULES[key].title for key in rules]
+        one.download_button("Curves as CSV", curves(training, titles), "curves.csv", key=f"{PAGE}.csv", on_click="ignore")
+        key = two.selectbox("Script of", rules, format_func=lambda key: RULES[key].title, key=f"{PAGE}.script.rule")
+        hypers = dict(going.lesson.entrants)[key]
+        try:
+            text = script(training, key, hypers, int(going.lesson["seed"]))
+        except ValueError as error:
+            two.caption(f"{error}.")
+        else:
+            two.download_button("PyTorch script", text, f"{key}.py", key=f"{PAGE}.script", on_click="ignore")
+            two.caption("Run alone it prints the validation loss shown above, after the same steps.")
 
 
 def table(going: Ongoing) -> None:

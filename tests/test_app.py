@@ -185,3 +185,14 @@ def test_every_rule_can_be_taken_apart(rule):
     app.selectbox(key="anatomy.rule").set_value(rule).run()
     assert not app.exception
     assert header(app)["insides"]["lines"]
+
+
+def test_networks_can_be_taken_along():
+    app = opened(ROOT / "pages" / "networks.py", task="iris_mlp", rules="adam~lion", steps="20")
+    app.session_state["networks.going"].wait(60)
+    app.run()
+    assert not app.exception
+    assert len(app.get("download_button")) == 2
+    app.selectbox(key="networks.script.rule").set_value("lion").run()
+    assert not app.exception
+    assert any("Lion is not in torch.optim" in text.value for text in app.caption)
