@@ -71,12 +71,12 @@ def test_an_update_is_small():
 
 
 def scripts() -> list[bytes]:
-    from ui.stage import _part
+    from ui.stage import _SCRIPTS, _part
 
     return [
         _part("stage.html").encode(),
         _part("stage.css").encode(),
-        _part("wire.js", "map.js", "curves.js", "stage.js").encode(),
+        _part(*_SCRIPTS, "race.js").encode(),
     ]
 
 

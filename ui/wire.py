@@ -1,15 +1,23 @@
-"""How a message travels: four bytes of length, a JSON header, then the arrays it names."""
+"""What travels to the browser: a component's files as text, and messages as bytes."""
 
 import json
+import re
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 
+def text_of(place: Path, *names: str) -> str:
+    """Files as one text. It travels with every message, so indentation and comment lines stay at home."""
+    text = "\n".join((place / name).read_text(encoding="utf-8") for name in names)
+    return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.MULTILINE)
+
+
 def packed(header: Mapping[str, Any], parts: Mapping[str, np.ndarray]) -> bytes:
-    """The header with the arrays' names, types and places added, and the arrays."""
+    """Four bytes of length, the header as JSON with the arrays' names, types and places added, and the arrays."""
     blobs, places, at = [], {}, 0
     for name, part in parts.items():
         blob = part.tobytes()

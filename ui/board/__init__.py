@@ -1,18 +1,13 @@
 """The board: the curves of a training while it goes on, one component. Python computes, the browser only draws."""
 
-import re
+from functools import partial
 from pathlib import Path
 
 from streamlit.components.v2 import component
 
-_HERE = Path(__file__).parent
+from ui.wire import text_of
 
-
-def _part(*names: str) -> str:
-    text = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
-    return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.MULTILINE)
-
-
+_part = partial(text_of, Path(__file__).parent)
 _board = component(
     "ravine_board",
     html='<div class="board"></div>',

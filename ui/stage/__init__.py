@@ -1,22 +1,16 @@
 """The stage: the animated picture of a race, one component. Python computes, the browser only draws."""
 
-import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit.components.v2 import component
 
-_HERE = Path(__file__).parent
+from ui.wire import text_of
 
-
-def _part(*names: str) -> str:
-    """Files as one text. It travels with every message, so indentation and comment lines stay at home."""
-    text = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
-    return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.MULTILINE)
-
-
+_part = partial(text_of, Path(__file__).parent)
 _SCRIPTS = ("wire.js", "map.js", "curves.js", "band.js", "stage.js")
 _stage = component("ravine_stage", html=_part("stage.html"), css=_part("stage.css"), js=_part(*_SCRIPTS, "race.js"))
 _dissected = component(
