@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.notation import symbol
 from networks import TASKS
 from networks.export import curves, script
 from optimizers import RULES
@@ -10,6 +9,7 @@ from ui.board import board
 from ui.board.message import pack
 from ui.lesson import COMMON, MOST_RULES, Lesson, Ongoing, read_lesson
 from ui.page import begin
+from ui.pickers import rules, slider
 from ui.ranking import number
 from ui.session import recall, remember
 
@@ -25,34 +25,16 @@ PATIENCE = 0.4  # seconds between looks at a training that goes on
 def picked(lesson: Lesson) -> Lesson:
     """The lesson with what the pickers say."""
     st.session_state.setdefault(f"{PAGE}.task", lesson.task)
-    st.session_state.setdefault(f"{PAGE}.rules", list(lesson.rules))
     one, two = st.columns([2, 4])
     task = one.selectbox("Task", list(TASKS), format_func=lambda key: TASKS[key].title, key=f"{PAGE}.task")
-    rules = two.multiselect(
-        "Rules",
-        list(RULES),
-        format_func=lambda key: RULES[key].title,
-        max_selections=MOST_RULES,
-        select_all=False,
-        wrap=True,
-        key=f"{PAGE}.rules",
-    )
-    lesson = Lesson(task, tuple(rules), lesson.numbers).having({})
-    changed = {name: slider(lesson, name, place) for name, place in zip(COMMON, st.columns(3), strict=True)}
+    lesson = Lesson(task, rules(PAGE, RULES, lesson.rules, two, most=MOST_RULES), lesson.numbers).having({})
+    controls = lesson.controls
+    changed = {n: slider(PAGE, c, lesson[n], place) for (n, c), place in zip(COMMON.items(), st.columns(3), strict=True)}
     with st.expander("Learning rates and other numbers"):
         columns = st.columns(4)
-        for i, name in enumerate(name for name in lesson.controls if name not in COMMON):
-            changed[name] = slider(lesson, name, columns[i % 4])
+        for i, name in enumerate(name for name in controls if name not in COMMON):
+            changed[name] = slider(PAGE, controls[name], lesson[name], columns[i % 4])
     return lesson.having(changed)
-
-
-def slider(lesson: Lesson, name: str, place) -> float:
-    """A number of the lesson."""
-    control = lesson.controls[name]
-    title = f"{RULES[control.group].title}’s {control.label}" if control.group in RULES else symbol(control.hyper.name)
-    stops = sorted({*control.hyper.stops, lesson[name]})
-    st.session_state.setdefault(f"{PAGE}.{name}", lesson[name])
-    return place.select_slider(title, stops, format_func=control.write, key=f"{PAGE}.{name}", help=control.hyper.help)
 
 
 def trained(lesson: Lesson) -> Ongoing:
@@ -86,13 +68,13 @@ def picture(going: Ongoing, *, ticking: bool) -> None:
 
 def taken_along(going: Ongoing) -> None:
     """The curves as CSV, and a run as a script that needs torch and scikit-learn alone."""
-    training, rules = going.so_far, going.lesson.rules
+    training, keys = going.so_far, going.lesson.rules
     assert training is not None  # there is one to take along
     with st.expander("Take it along"):
         one, two = st.columns(2)
-        titles = [RULES[key].title for key in rules]
+        titles = [RULES[key].title for key in keys]
         one.download_button("Curves as CSV", curves(training, titles), "curves.csv", key=f"{PAGE}.csv", on_click="ignore")
-        key = two.selectbox("Script of", rules, format_func=lambda key: RULES[key].title, key=f"{PAGE}.script.rule")
+        key = two.selectbox("Script of", keys, format_func=lambda key: RULES[key].title, key=f"{PAGE}.script.rule")
         hypers = dict(going.lesson.entrants)[key]
         try:
             text = script(training, key, hypers, int(going.lesson["seed"]))

@@ -1,33 +1,41 @@
 """Pickers that several pages share. Each takes what is chosen now and gives what is chosen next."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core import Hyper
 from core.notation import symbol
-from optimizers import ENTRANTS
+from core.rule import Rule
+from optimizers import ENTRANTS, Entrant
 from surfaces import SURFACES
 from ui.grid import Axis, axis_of, checked_range, usual
-from ui.spec import Race
+from ui.spec import Control, Race
 
 
 def surface_and_rules(page: str, race: Race, one: DeltaGenerator, two: DeltaGenerator, *, most: int) -> Race:
     """Which surface and which rules, at `most` so many."""
     st.session_state.setdefault(f"{page}.surface", race.surface)
-    st.session_state.setdefault(f"{page}.rules", list(race.entrants))
     surface = one.selectbox("Surface", list(SURFACES), format_func=lambda key: SURFACES[key].title, key=f"{page}.surface")
-    entrants = two.multiselect(
+    return race.choosing(surface, rules(page, ENTRANTS, race.entrants, two, most=most), race.lrs, race.schedule)
+
+
+def rules(
+    page: str, options: Mapping[str, Entrant | Rule], now: Sequence[str], place: DeltaGenerator, *, most: int
+) -> tuple[str, ...]:
+    """Which of the rules, at `most` so many."""
+    st.session_state.setdefault(f"{page}.rules", list(now))
+    chosen = place.multiselect(
         "Rules",
-        list(ENTRANTS),
-        format_func=lambda key: ENTRANTS[key].title,
+        list(options),
+        format_func=lambda key: options[key].title,
         max_selections=most,
         select_all=False,
         wrap=True,
         key=f"{page}.rules",
     )
-    return race.choosing(surface, tuple(entrants), race.lrs, race.schedule)
+    return tuple(chosen)
 
 
 def axis(
@@ -59,9 +67,14 @@ def other_numbers(page: str, race: Race, taken: Collection[str]) -> Race:
         columns = st.columns(4)
         changed = {}
         for i, control in enumerate(c for c in race.controls if c.hyper.name not in taken):
-            stops = sorted({*control.hyper.stops, race[control.id]})
-            st.session_state.setdefault(f"{page}.{control.id}", race[control.id])
-            changed[control.id] = columns[i % 4].select_slider(
-                control.title, stops, format_func=control.write, key=f"{page}.{control.id}", help=control.hyper.help
-            )
+            changed[control.id] = slider(page, control, race[control.id], columns[i % 4])
     return race.having(changed)
+
+
+def slider(page: str, control: Control, now: float, place: DeltaGenerator) -> float:
+    """One number."""
+    stops = sorted({*control.hyper.stops, now})
+    st.session_state.setdefault(f"{page}.{control.id}", now)
+    return place.select_slider(
+        control.title, stops, format_func=control.write, key=f"{page}.{control.id}", help=control.hyper.help
+    )

@@ -1,8 +1,7 @@
 // One quantity against the steps of a training, a line a run.
 class Panel extends Layers {
   constructor() {
-    const figure = make("figure");
-    figure.append(make("canvas"), make("canvas"));
+    const figure = sheet();
     super(figure);
     this.box = make("div");
     this.title = make("b");
@@ -90,8 +89,7 @@ class Panel extends Layers {
 // What one run says of every point of the plane, and the points it learns from.
 class Plane extends Layers {
   constructor() {
-    const figure = make("figure");
-    figure.append(make("canvas"), make("canvas"));
+    const figure = sheet();
     super(figure);
     this.box = make("div");
     this.title = make("b");
@@ -155,8 +153,8 @@ class Board {
   // All that there is; with `themeOnly` nothing unless the page's theme has changed.
   draw(themeOnly = false) {
     const { runs, steps, share, seconds, running, stopped, panels, shares } = this.message;
-    const colours = themed(this.root, this.message.theme);
-    if (themeOnly && colours.page === this.colours.page) return;
+    const colours = themed(this.root, this.message.theme, this.colours);
+    if (themeOnly && colours === this.colours) return;
     this.colours = colours;
     this.bar.style.setProperty("--at", `${100 * share}%`);
     this.bar.setAttribute("aria-valuenow", Math.round(100 * share));

@@ -69,8 +69,7 @@ const bracketed = (v) => (v < 0 ? `(${readable(v)})` : readable(v));
 // One quantity against the steps, a line for each coordinate, and where the present step is.
 class Chart extends Layers {
   constructor({ title, unit, value, scale }) {
-    const figure = make("figure", { className: "chart" });
-    figure.append(make("canvas"), make("canvas"));
+    const figure = sheet("chart");
     super(figure);
     Object.assign(this, { unit, value, scale, log: scale === "log", coordinates: scale === "angle" ? [0] : [0, 1] });
     this.now = make("span", { className: "now" });
@@ -208,14 +207,14 @@ class Insides {
     equations.append(this.heading, ...lines.map((line) => this.equation(line)));
 
     const key = make("div", { className: "key" });
-    this.arrows = [
+    const arrows = [
       ["−gradient", "gradient"],
       ...slots.filter((slot) => slot.kind === "vector").map((slot) => [`−${name(slot.name)}`, "memory"]),
       ["step", "step"],
       ["Newton’s step", "newton"],
       ["axes of curvature", "mode"],
     ];
-    this.keys = this.arrows.map(([text, name]) => {
+    this.keys = arrows.map(([text, name]) => {
       const item = make("span");
       item.append(dot("currentColor"), text);
       item.dataset.name = name;
@@ -241,8 +240,7 @@ class Insides {
     const theory = make("p", { className: "soft", textContent: limit === null ? "The largest stable lr·λ is known for rules that are linear in the gradient, without decay and clipping; this is none." : "" });
 
     this.squares = slots.filter((slot) => slot.kind === "square").map((slot) => {
-      const figure = make("figure", { className: "squares" });
-      figure.append(make("canvas"), make("canvas"));
+      const figure = sheet("squares");
       const box = make("div");
       const text = make("span", { className: "now" });
       box.append(make("b", { textContent: `${name(slot.name)} as squares: area ${name(slot.name)}, side √${name(slot.name)}; the bar is |gradient|` }), text, figure);

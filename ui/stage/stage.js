@@ -140,10 +140,9 @@ class Stage {
 
   // Whether the page's theme has changed.
   theme() {
-    const now = themed(this.root, this.data.theme);
-    if (this.colours?.page === now.page && this.colours?.text === now.text) return false;
-    this.colours = now;
-    return true;
+    const before = this.colours;
+    this.colours = themed(this.root, this.data.theme, before);
+    return this.colours !== before;
   }
 
   // ---- asking: one request under way, the newest wishes waiting

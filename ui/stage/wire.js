@@ -64,10 +64,18 @@ function make(tag, properties = {}) {
   return Object.assign(document.createElement(tag), properties);
 }
 
-// The page's own colours and font, and ours for a light or a dark page.
-function themed(root, theme) {
+// A figure of two canvases, for Layers.
+function sheet(className = "") {
+  const figure = make("figure", { className });
+  figure.append(make("canvas"), make("canvas"));
+  return figure;
+}
+
+// The page's own colours and font, and ours for a light or a dark page; what it was before where the page has not changed.
+function themed(root, theme, before) {
   const style = getComputedStyle(root);
   const [page, text, font] = ["--st-background-color", "--st-text-color", "--st-font"].map((name) => style.getPropertyValue(name).trim());
+  if (before?.page === page && before?.text === text) return before;
   const probe = new OffscreenCanvas(1, 1).getContext("2d");
   probe.fillStyle = page || "#fff";
   probe.fillRect(0, 0, 1, 1);
