@@ -1,7 +1,8 @@
 """Networks: runs trained as one stack, against a plain torch.optim loop that trains them one after the other.
 
-Same start, same batches, 200 steps of batch 64 in float32, one thread each; the evaluations on the validation set that
-Ravine makes on the way are part of its time, the loop makes none.
+Same start, same batches of 64, float32, as many threads for both; the evaluations on the validation set that Ravine makes
+on the way are part of its time, the loop makes none. Of 64 learning rates the loop trains every eighth, and its time is
+multiplied. Last, what a stack of 256 runs takes of memory, and the seconds of the largest task.
 
     python -m benchmarks.networks
 """
@@ -10,20 +11,31 @@ import os
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # before numpy is loaded
 
-import statistics
+import multiprocessing
+import resource
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 
-from networks import TASKS, train
+from networks import TASKS, NetworkTask, network, train
 from optimizers import RULES
 
-STEPS = 200
+Entrants = Sequence[tuple[str, dict[str, Any]]]
+
 TEN = [(rule.key, {"lr": 1e-3}) for rule in RULES.values() if rule.twin][:10]
-RATES = np.geomspace(1e-4, 1e-1, 64)
+RATES = [float(rate) for rate in np.geomspace(1e-4, 1e-1, 64)]
+STACK = [("adam", {"lr": np.array(RATES)})]
+ONE_BY_ONE = [("adam", {"lr": rate}) for rate in RATES]
+PROMISES = {
+    "digits_cnn": "at least 4×",
+    "digits_lstm": "at least 2×",
+    "digits_gru": "at least 2×",
+    "sentiment_lstm": "at least 2×",
+}
 
 
 def loop(training: Any, run: int, key: str, hypers: dict[str, float]) -> None:
@@ -39,37 +51,70 @@ def loop(training: Any, run: int, key: str, hypers: dict[str, float]) -> None:
         optimizer.step()
 
 
-def seconds(work: Callable[[], Any], rounds: int = 3) -> float:
-    """The median time of some rounds, after one to warm up."""
+def seconds(*works: Callable[[], Any], rounds: int = 3) -> list[float]:
+    """The median times of some rounds, in each of which all take turns, after one to warm up."""
     times = []
     for _ in range(rounds + 1):
-        begin = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times[1:])
+        marks = [time.perf_counter()]
+        for work in works:
+            work()
+            marks.append(time.perf_counter())
+        times.append(np.diff(marks))
+    return np.median(times[1:], axis=0).tolist()
 
 
-def compared(
-    entrants: Sequence[tuple[str, dict[str, Any]]], loops: Sequence[tuple[str, dict[str, float]]]
-) -> tuple[float, float]:
-    """Seconds of the loops and of the stack. Of more than ten loops every eighth is timed, and multiplied."""
-    task = TASKS["digits_mlp"]
+def threads(many: int) -> None:
+    """So many for torch, and so many for the stack."""
+    torch.set_num_threads(many)
+    network._POOL = ThreadPoolExecutor(many)
+
+
+def compared(task: NetworkTask, entrants: Entrants, loops: Entrants, steps: int) -> tuple[float, float]:
+    """Seconds of the loops and of the stack."""
     every = 8 if len(loops) > 10 else 1
-    training = train(task, entrants=entrants, steps=STEPS)
-    peer = seconds(lambda: [loop(training, i, *loops[i]) for i in range(0, len(loops), every)]) * every
-    return peer, seconds(lambda: train(task, entrants=entrants, steps=STEPS))
+    training = train(task, entrants=entrants, steps=steps)
+    peer, ours = seconds(
+        lambda: [loop(training, i, *loops[i]) for i in range(0, len(loops), every)],
+        lambda: train(task, entrants=entrants, steps=steps),
+    )
+    return peer * every, ours
+
+
+def told(name: str, times: tuple[float, float], promise: str = "") -> None:
+    peer, ours = times
+    print(f"{name:44}{peer * 1e3:>7.0f} ms{ours * 1e3:>9.0f} ms{peer / ours:>8.1f}×   {promise}".rstrip(), flush=True)
+
+
+def peak(key: str, steps: int) -> float:
+    """Megabytes that a training of 256 runs takes at its height, above what imports and data take; in a process of its own."""
+
+    def height() -> int:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    task = TASKS[key]
+    task.load(0)
+    before = height()
+    train(task, entrants=[("adam", {"lr": np.geomspace(1e-4, 1e-1, 256)})], steps=steps)
+    return (height() - before) / 1024
 
 
 def main() -> None:
-    torch.set_num_threads(1)
-    print(f"{'Digits, 64-32-16-10, 200 steps':36}{'torch':>9}{'Ravine':>12}{'ratio':>9}   promised")
-    rates = compared([("adam", {"lr": RATES})], [("adam", {"lr": float(lr)}) for lr in RATES])
-    rows = [
-        ("ten rules", compared(TEN, TEN), "at least 3× (aim 8×)"),
-        ("64 learning rates of Adam", rates, "at least 7× (aim 12×)"),
-    ]
-    for name, (peer, ours), promise in rows:
-        print(f"{name:36}{peer * 1e3:>6.0f} ms{ours * 1e3:>9.0f} ms{peer / ours:>8.1f}×   {promise}")
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as fresh:  # first: a child begins at our height
+        heights = {key: fresh.apply(peak, (key, steps)) for key, steps in (("digits_mlp", 200), ("digits_cnn", 20))}
+    print(f"{'':44}{'torch':>10}{'Ravine':>12}{'ratio':>9}   promised")
+    threads(1)
+    digits = TASKS["digits_mlp"]
+    told("digits_mlp, 200 steps, ten rules", compared(digits, TEN, TEN, 200), "at least 3× (aim 8×)")
+    told("digits_mlp, 200 steps, 64 learning rates", compared(digits, STACK, ONE_BY_ONE, 200), "at least 7× (aim 12×)")
+    for key, promise in PROMISES.items():
+        for many, said in ((1, "one thread"), (2, "two threads")):
+            threads(many)
+            told(f"{key}, 50 steps, 64 rates, {said}", compared(TASKS[key], STACK, ONE_BY_ONE, 50), promise)
+    begin = time.perf_counter()
+    train(TASKS["mnist_cnn"], entrants=TEN[:6], steps=275)
+    print(f"\nmnist_cnn, 275 steps, six rules, two threads: {time.perf_counter() - begin:.1f} s")
+    for key, megabytes in heights.items():
+        print(f"{key}, 256 learning rates: {megabytes:.0f} MB at its height, above imports and data")
 
 
 if __name__ == "__main__":

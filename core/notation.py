@@ -21,7 +21,7 @@ GREEK = {
     "sigma": "σ",
 }
 LATEX = {"eps": r"\varepsilon"}
-SPELLING = {"l2": "L2"}
+SPELLING = {"l1": "L1", "l2": "L2"}
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 

@@ -200,11 +200,12 @@ def march(
     alive: Callable[[Any], bool],
     progress: Callable[[float], None],
     should_stop: Callable[[], bool],
+    check_every: int = CHECK_EVERY,
 ) -> None:
     """The loop. `keep` is given the start and every state after it, fewer than steps+1 when cancelled or none is alive."""
     keep(state)
     for step in range(steps):
-        if step % CHECK_EVERY == 0:
+        if step % check_every == 0:
             progress(step / steps)
             if should_stop() or not alive(state):
                 return

@@ -35,7 +35,7 @@ class Side:
 class Shade:
     """What the colour of a cell tells, on which scale, what an empty cell means, and what whole numbers are called.
 
-    Values above `top` have the last colour.
+    Values above `top` have the last colour; one that `rises` is better when larger.
     """
 
     words: str
@@ -43,6 +43,7 @@ class Shade:
     nothing: str
     names: tuple[str, ...] = ()
     top: float = math.inf
+    rises: bool = False
 
     def of(self, value: float) -> str:
         """A cell's value in words."""
@@ -64,12 +65,12 @@ class Panel:
 
 def maps(panels: Sequence[Panel], across: Side, up: Side, shade: Shade) -> list[go.Figure]:
     """A figure a panel, all on one colour scale. A point that is clicked has its panel's number as `customdata[1]`."""
-    scale = _scale([panel.shades for panel in panels], shade)
+    scale = scale_of([panel.shades for panel in panels], shade)
     return [_map(i, panel, across, up, shade, scale) for i, panel in enumerate(panels)]
 
 
 def _map(number: int, panel: Panel, across: Side, up: Side, shade: Shade, scale: Mapping[str, Any]) -> go.Figure:
-    heights = _height(panel.shades, shade).T.astype(np.float32)
+    heights = height_of(panel.shades, shade).T.astype(np.float32)
     figure = go.Figure(go.Heatmap(x=panel.across, y=panel.up, z=heights, coloraxis="coloraxis", hoverinfo="skip"))
     if panel.edge:
         x, y = panel.edge
@@ -99,13 +100,15 @@ def _axis(values: np.ndarray, side: Side) -> dict[str, Any]:
     return logarithmic(*np.log10(ends).tolist()) if side.log else {"range": ends.tolist()}
 
 
-def _height(shades: np.ndarray, shade: Shade) -> np.ndarray:
+def height_of(shades: np.ndarray, shade: Shade) -> np.ndarray:
+    """Where on the colour scale the cells are."""
     with np.errstate(all="ignore"):
         return np.maximum(np.log10(shades), -16.0) if shade.log else shades
 
 
-def _scale(shades: Sequence[np.ndarray], shade: Shade) -> dict[str, Any]:
-    heights = np.concatenate([_height(part, shade).ravel() for part in shades])
+def scale_of(shades: Sequence[np.ndarray], shade: Shade) -> dict[str, Any]:
+    """One scale of colours, with its bar, for the cells of all maps."""
+    heights = np.concatenate([height_of(part, shade).ravel() for part in shades])
     heights = heights[np.isfinite(heights)]
     low, high = (float(heights.min()), float(np.quantile(heights, 0.995))) if heights.size else (0.0, 1.0)
     high = min(high, np.log10(shade.top) if shade.log and shade.top < math.inf else high)
@@ -117,9 +120,9 @@ def _scale(shades: Sequence[np.ndarray], shade: Shade) -> dict[str, Any]:
         low, high = 0.0, max(len(shade.names) - 1.0, 1.0)
         bar |= {"tickvals": list(range(len(shade.names))), "ticktext": list(shade.names)}
     elif shade.log:
-        powers = np.arange(np.ceil(low), np.floor(high) + 1)[:: max(1, round((high - low) / 8))]
-        bar |= {"tickvals": powers, "ticktext": [f"10<sup>{int(p)}</sup>" if abs(p) > 2 else f"{10.0**p:g}" for p in powers]}
-    return {"colorscale": list(theme.MAP), "cmin": low, "cmax": high, "colorbar": bar}
+        axis = logarithmic(low, high)
+        bar |= {"tickvals": np.log10(axis["tickvals"]), "ticktext": axis["ticktext"]}
+    return {"colorscale": list(theme.MAP[::-1] if shade.rises else theme.MAP), "cmin": low, "cmax": high, "colorbar": bar}
 
 
 def _touch(number: int, panel: Panel, across: Side, up: Side, shade: Shade) -> go.Scatter:

@@ -29,7 +29,7 @@ STAGE: dict[str, dict[str, str | float | tuple[Colour, ...]]] = {
         "contour": "rgba(52, 84, 110, 0.30)",
         "casing": "rgba(255, 255, 255, 0.85)",
         "line": "rgba(60, 70, 90, 0.16)",
-        "classes": ((201, 110, 40), (38, 104, 168)),
+        "classes": ((201, 110, 40), (38, 104, 168), (60, 150, 84)),
         "gradient": "#6b7280",
         "memory": "#c77700",
         "newton": "#7a3cff",
@@ -43,7 +43,7 @@ STAGE: dict[str, dict[str, str | float | tuple[Colour, ...]]] = {
         "contour": "rgba(190, 215, 235, 0.20)",
         "casing": "rgba(10, 14, 22, 0.80)",
         "line": "rgba(200, 215, 235, 0.16)",
-        "classes": ((240, 160, 90), (96, 168, 230)),
+        "classes": ((240, 160, 90), (96, 168, 230), (110, 205, 130)),
         "gradient": "#a3adbb",
         "memory": "#f2a93b",
         "newton": "#b692ff",
@@ -64,6 +64,11 @@ NOTHING = "rgba(186, 82, 82, 0.36)"
 """A map's cells that have nothing to tell: the run diverged, or never arrived."""
 
 THEORY = "#d6246e"
+
+MISTAKE = "#d8602a"
+
+SIGNED = ("#2c6fbb", "#f4f1ea", "#c8501e")
+"""Weights: the most negative, zero, the most positive."""
 
 VALUES = ("#2c6fbb", "#3aa6a0", "#8fbf4d", "#e6b422", "#d8602a")
 """Runs along one number, from its low end to its high one."""

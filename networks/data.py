@@ -1,16 +1,45 @@
-"""Data sets that need no network: scikit-learn's own, and points in the plane. Split, scaled, as tensors."""
+"""Tables of inputs and targets, and what is done to them before a training: split, filled, scaled, as tensors."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args, get_type_hints
 
 import numpy as np
 import torch
-from sklearn import datasets
-from sklearn.model_selection import train_test_split
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.utils import resample
+from sklearn.utils.class_weight import compute_class_weight
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as their source has them.
+
+    x           (rows, features) float64, or float32 for the pixels of large files; NaN is a missing value
+    y           (rows,) int for classes, (rows, outputs) float for a regression
+    classes     the names of the classes, in the order of their numbers; empty for a regression
+    shape       of one input: (64,), (channels, height, width) of an image, (length, features) or (length,) of a sequence
+    scaling     that suits it: "none" for pixels from 0 to 1 and for tokens
+    vocabulary  the words that token numbers stand for; empty where inputs are measurements
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    classes: tuple[str, ...]
+    shape: tuple[int, ...]
+    scaling: Literal["none", "standard", "minmax"] = "standard"
+    vocabulary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Data:
-    """Inputs (rows, features) float32 and, for classes, targets (rows,) int64; for a regression targets (rows, 1) float32."""
+    """Three sets as tensors.
+
+    x_*    (rows, features) float32, flat whatever `shape` says of one input; token numbers int64
+    y_*    (rows,) int64 for classes; (rows, outputs) float32 for a regression
+    notes  a sentence for each thing that was done to the rows, beside splitting and scaling them
+    """
 
     x_train: torch.Tensor
     y_train: torch.Tensor
@@ -18,82 +47,170 @@ class Data:
     y_val: torch.Tensor
     x_test: torch.Tensor
     y_test: torch.Tensor
+    shape: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def split(x: np.ndarray, y: np.ndarray, *, seed: int, share: float = 0.15) -> Data:
-    """Train, validation and test sets, `share` of the rows for each of the last two, classes in the same proportions.
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to a table. Every statistic it needs is one of the training set alone.
 
-    Raises ValueError where a class has too few rows for three sets.
+    scaling   "standard": mean 0, deviation 1; "minmax": from 0 to 1; "own": as the table says; a constant feature becomes 0
+    outliers  "clip": to Tukey's fences, 1.5 quartile ranges beyond the quartiles (Tukey, Exploratory Data Analysis, 1977)
+    balance   "oversample": rows of the smaller classes are drawn again until all are as large as the largest
+    folds     0: a simple split; k: beside the test set the rows are in k parts, and number `fold` is the validation set
+    noise     normal noise on the training inputs, in deviations of the feature
+
+    Raises ValueError, naming parameter, value and what is allowed.
     """
-    classes = y.dtype.kind in "iu"
-    if classes and np.bincount(y).min() < 3:
-        rare = int(np.bincount(y).argmin())
-        raise ValueError(f"class {rare} has {np.bincount(y)[rare]} rows: allowed are 3 or more, one for each of three sets")
-    many = max(round(share * len(x)), 1)
-    x_rest, x_test, y_rest, y_test = train_test_split(x, y, test_size=many, random_state=seed, stratify=y if classes else None)
-    parts = train_test_split(x_rest, y_rest, test_size=many, random_state=seed, stratify=y_rest if classes else None)
-    x_train, x_val, y_train, y_val = parts
-    inputs = [torch.tensor(part, dtype=torch.float32) for part in (x_train, x_val, x_test)]
-    kind = torch.int64 if classes else torch.float32
-    targets = [torch.tensor(part, dtype=kind) for part in (y_train, y_val, y_test)]
-    return Data(inputs[0], targets[0], inputs[1], targets[1], inputs[2], targets[2])
+
+    scaling: Literal["own", "none", "standard", "minmax"] = "own"
+    outliers: Literal["keep", "clip"] = "keep"
+    balance: Literal["none", "oversample"] = "none"
+    fold: int = 0
+    folds: int = 0
+    noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(Preparation).items():
+            allowed = get_args(kind)
+            if allowed and getattr(self, name) not in allowed:
+                raise ValueError(f"{name} = {getattr(self, name)!r} is not allowed: it must be one of {', '.join(allowed)}")
+        if self.folds < 0 or self.folds == 1:
+            raise ValueError(f"folds = {self.folds} is not allowed: it must be 2 or more, or 0 for a simple split")
+        if not 0 <= self.fold < max(self.folds, 1):
+            raise ValueError(f"fold = {self.fold} is not allowed: it must be from 0 to {max(self.folds, 1) - 1}")
+        if not 0 <= self.noise < np.inf:
+            raise ValueError(f"noise = {self.noise:g} is not allowed: it must be 0 or more, in deviations")
 
 
-def standardised(data: Data) -> Data:
-    """Every feature with mean 0 and deviation 1 over the training set; a constant feature becomes 0."""
-    mean, deviation = data.x_train.mean(0), data.x_train.std(0, correction=0)
-    deviation = torch.where(deviation > 0, deviation, torch.ones_like(deviation))
-    x_train, x_val, x_test = ((x - mean) / deviation for x in (data.x_train, data.x_val, data.x_test))
-    return Data(x_train, data.y_train, x_val, data.y_val, x_test, data.y_test)
+def split(
+    table: Table, seed: int, *, fold: int = 0, folds: int = 0, share: float = 0.15
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The rows of the training, validation and test set, `share` of all for each of the last two, classes in proportion.
+
+    With folds the validation set is one of them; the test set is the same for all. Raises ValueError where rows are too few.
+    """
+    rows, held = np.arange(len(table.y)), max(round(share * len(table.y)), 1)
+    counts = np.bincount(table.y, minlength=len(table.classes)) if table.classes else np.array([len(rows)])
+    rare = int(counts.argmin())
+    what = f"class {table.classes[rare]}" if table.classes else "the table"
+    if counts[rare] < 3:
+        raise ValueError(f"{what} has {counts[rare]} rows: allowed are 3 or more, one for each of three sets")
+    if held < len(table.classes):
+        raise ValueError(f"{len(rows)} rows are too few for {len(counts)} classes: a set of {held} cannot hold one of each")
+    rest, test = _divided(rows, table, held, seed)
+    if not folds:
+        return *_divided(rest, table, held, seed), test
+    most = int(np.bincount(table.y[rest]).min()) if table.classes else len(rest)
+    if folds > most:
+        whose = "the smallest class" if table.classes else "the table"
+        raise ValueError(
+            f"folds = {folds} is not allowed: it must be from 2 to {most}, the rows of {whose} beside the test set"
+        )
+    cutter = StratifiedKFold if table.classes else KFold
+    train, val = list(cutter(folds, shuffle=True, random_state=seed).split(rest, table.y[rest]))[fold]
+    return rest[train], rest[val], test
 
 
-def digits(seed: int) -> Data:
-    """1797 handwritten digits, 8×8 pixels from 0 to 1 (Alpaydin & Kaynak, UCI, 1998)."""
-    found = datasets.load_digits()
-    return split(found.data / 16.0, found.target, seed=seed)
+def prepared(table: Table, seed: int, preparation: Preparation = Preparation()) -> Data:
+    """The table split, missing values filled, outliers clipped, scaled, balanced and made noisy, in this order.
+
+    Split, draws and noise come from `seed`. Raises ValueError for too few rows, for a feature that has no value in the
+    training set, and for a preparation that the table does not admit.
+    """
+    wanted, y, notes = preparation, table.y, []
+    scaling = table.scaling if wanted.scaling == "own" else wanted.scaling
+    if table.vocabulary and (scaling != "none" or wanted.outliers != "keep" or wanted.noise):
+        raise ValueError("tokens are not measurements: allowed are no scaling, no clipping of outliers and no noise")
+    if wanted.balance == "oversample" and not table.classes:
+        raise ValueError("balance = 'oversample' is not allowed: the target is a number, so there are no classes to balance")
+    train, val, test = split(table, seed, fold=wanted.fold, folds=wanted.folds)
+    parts = [table.x[rows] for rows in (train, val, test)]
+    missing = sum(int(np.isnan(part).sum()) for part in parts)
+    if missing:
+        parts = _filled(parts)
+        notes.append(f"{_were(missing, 'missing value')} filled with the median of their feature over the training set.")
+    if wanted.outliers == "clip":
+        parts, clipped = _clipped(parts)
+        if clipped:
+            notes.append(f"{_were(clipped, 'value')} set to 1.5 quartile ranges beyond the quartiles of the training set.")
+    parts = _scaled(parts, scaling)
+    if wanted.balance == "oversample":
+        again = _drawn_again(y[train], seed)
+        train, parts[0] = np.concatenate([train, train[again]]), np.concatenate([parts[0], parts[0][again]])
+        if len(again):
+            notes.append(f"{_were(len(again), 'training row')} drawn again so that all classes have as many.")
+    if wanted.noise:
+        rng = np.random.default_rng([seed, 2])
+        parts[0] = parts[0] + wanted.noise * parts[0].std(axis=0) * rng.standard_normal(parts[0].shape)
+        notes.append(f"Normal noise of {wanted.noise:g} deviations was added to the training inputs.")
+    inputs = [torch.tensor(part, dtype=torch.int64 if table.vocabulary else torch.float32) for part in parts]
+    kind = torch.int64 if table.classes else torch.float32
+    targets = [torch.tensor(y[rows], dtype=kind) for rows in (train, val, test)]
+    return Data(
+        x_train=inputs[0],
+        y_train=targets[0],
+        x_val=inputs[1],
+        y_val=targets[1],
+        x_test=inputs[2],
+        y_test=targets[2],
+        shape=table.shape,
+        classes=table.classes,
+        vocabulary=table.vocabulary,
+        notes=tuple(notes),
+    )
 
 
-def breast_cancer(seed: int) -> Data:
-    """569 tumours, 30 features, 2 classes (Wolberg, Street & Mangasarian, UCI, 1995)."""
-    found = datasets.load_breast_cancer()
-    return standardised(split(found.data, found.target, seed=seed))
+def class_weights(y_train: torch.Tensor | np.ndarray) -> np.ndarray:
+    """(classes,): rows / (classes · rows of the class), with which all classes weigh alike; 1 on average over the rows."""
+    y = np.asarray(y_train)
+    return compute_class_weight("balanced", classes=np.unique(y), y=y)
 
 
-def wine(seed: int) -> Data:
-    """178 wines, 13 features, 3 classes (Aeberhard & Forina, UCI, 1991)."""
-    found = datasets.load_wine()
-    return standardised(split(found.data, found.target, seed=seed))
+def _divided(rows: np.ndarray, table: Table, held: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows without so many of them, and those, at random, classes in proportion."""
+    stratify = table.y[rows] if table.classes else None
+    rest, out = train_test_split(rows, test_size=held, random_state=seed, stratify=stratify)
+    return np.asarray(rest), np.asarray(out)
 
 
-def iris(seed: int) -> Data:
-    """150 irises, 4 features, 3 classes (Fisher, 1936)."""
-    found = datasets.load_iris()
-    return standardised(split(found.data, found.target, seed=seed))
+def _were(many: int, what: str) -> str:
+    return f"{many} {what} was" if many == 1 else f"{many} {what}s were"
 
 
-def diabetes(seed: int) -> Data:
-    """442 patients, 10 features, a number to predict, in deviations (Efron et al., Annals of Statistics 32, 2004)."""
-    found = datasets.load_diabetes()
-    target = (found.target - found.target.mean()) / found.target.std()
-    return standardised(split(found.data, target[:, None], seed=seed))
+def _filled(parts: list[np.ndarray]) -> list[np.ndarray]:
+    empty = np.isnan(parts[0]).all(axis=0)
+    if empty.any():
+        raise ValueError(
+            f"feature {empty.argmax()} has no value in the training set: allowed is one or more, to fill the others"
+        )
+    imputer = SimpleImputer(strategy="median").fit(parts[0])
+    return [np.asarray(imputer.transform(part)) for part in parts]
 
 
-def moons(seed: int) -> Data:
-    """600 points of two half circles that reach into each other."""
-    x, y = datasets.make_moons(600, noise=0.15, random_state=seed)
-    return standardised(split(x, y, seed=seed))
+def _clipped(parts: list[np.ndarray]) -> tuple[list[np.ndarray], int]:
+    """The parts within the fences, and how many values were not. A feature whose quartiles are equal has no fences."""
+    low, high = np.quantile(parts[0], [0.25, 0.75], axis=0)
+    reach = np.where(high > low, 1.5 * (high - low), np.inf)
+    within = [part.clip(low - reach, high + reach) for part in parts]
+    return within, sum(int((a != b).sum()) for a, b in zip(parts, within, strict=True))
 
 
-def circles(seed: int) -> Data:
-    """600 points of two rings, one within the other."""
-    x, y = datasets.make_circles(600, noise=0.08, factor=0.5, random_state=seed)
-    return standardised(split(x, y, seed=seed))
+def _scaled(parts: list[np.ndarray], scaling: str) -> list[np.ndarray]:
+    if scaling == "none":
+        return parts
+    scaler = (StandardScaler if scaling == "standard" else MinMaxScaler)().fit(parts[0])
+    return [np.asarray(scaler.transform(part)) for part in parts]
 
 
-def spiral(seed: int) -> Data:
-    """600 points of two spirals that wind round each other."""
-    rng = np.random.default_rng(seed)
-    y = np.arange(600) % 2
-    turn = 3 * np.pi * np.sqrt(rng.random(600))
-    x = (turn / (3 * np.pi))[:, None] * np.stack([np.cos(turn + np.pi * y), np.sin(turn + np.pi * y)], axis=1)
-    return standardised(split(x + rng.normal(0, 0.03, x.shape), y, seed=seed))
+def _drawn_again(y: np.ndarray, seed: int) -> np.ndarray:
+    """The rows that every class lacks to be as large as the largest, drawn from its own with replacement."""
+    counts = np.bincount(y)
+    drawn = [np.empty(0, dtype=int)]
+    for number in np.flatnonzero(counts < counts.max()):
+        own, lack = np.flatnonzero(y == number), counts.max() - counts[number]
+        drawn.append(np.asarray(resample(own, n_samples=lack, random_state=seed)))
+    return np.concatenate(drawn)

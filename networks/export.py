@@ -1,84 +1,63 @@
-"""A training as others can have it: a plain PyTorch script that reproduces one run, and the curves as CSV."""
+"""A training as others can have it: a run as a plain PyTorch script, the curves as CSV, the parameters as a checkpoint."""
 
+import ast
 import csv
 import inspect
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from importlib import import_module
 from typing import Any
-
-from networks import data
-from networks.mlp import BENDS
-from networks.train import Training, batches_of
-from optimizers import RULES
-
-SCRIPT = '''"""{title}, trained by {rule}: torch.optim alone. It prints the validation loss after {steps} steps."""
-
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn import datasets
-from sklearn.model_selection import train_test_split
+from torch import nn
 
-SEED, STEPS, BATCH_SIZE = {seed}, {steps}, {batch_size}
-SIZES = {sizes}
+from core import Schedule, Twin
+from networks import sources
+from networks.excerpt import body_of, completed, inlined
+from networks.inits import DRAWS
+from networks.layers import SeededDropout
+from networks.losses import Loss
+from networks.network import Network
+from networks.train import REGIME, Regime, Training, numbers_of
+from optimizers import ENTRANTS
 
+HOMES = [import_module(f"networks.{name}") for name in ("data", "images", "layers", "recurrent", "sources", "train")]
+"""Where the names in a script come from."""
 
-{sources}
-torch.set_num_threads(1)
-data = {load}(SEED)
-
-# The first parameters: uniform within ±1/√inputs, as torch.nn.Linear begins.
-rng, row = np.random.default_rng(SEED), []
-for inputs, outputs in zip(SIZES, SIZES[1:]):
-    row += [rng.uniform(-(inputs**-0.5), inputs**-0.5, many) for many in (inputs * outputs, outputs)]
-
-layers = []
-for inputs, outputs in zip(SIZES, SIZES[1:]):
-    layers += [torch.nn.Linear(inputs, outputs), torch.nn.{bend}()]
-model = torch.nn.Sequential(*layers[:-1])
-torch.nn.utils.vector_to_parameters(torch.tensor(np.concatenate(row), dtype=torch.float32), model.parameters())
-
-optimizer = torch.optim.{optimizer}
-measure = torch.nn.functional.{measure}
-for batch in batches_of(len(data.x_train), STEPS, BATCH_SIZE, SEED):
-    optimizer.zero_grad()
-    measure(model(data.x_train[batch]), data.y_train[batch]).backward()
-    optimizer.step()
-
-with torch.no_grad():
-    print(f"validation loss {{measure(model(data.x_val), data.y_val).item():.9g}}")
-'''
+EFFECTS = {
+    "l2": "p.grad += {0} * p  # L2",
+    "l1": "p.grad += {0} * p.sign()  # L1",
+    "clip_value": "p.grad.clamp_(-{0}, {0})",
+}
+"""What happens to the gradient of each parameter p, in order."""
 
 
-def script(training: Training, rule: str, hypers: Mapping[str, Any], seed: int) -> str:
-    """The script that makes a run of `rule` with these hyperparameters, one number each, as this training did from `seed`.
+def script(training: Training, run: int) -> str:
+    """A script of torch, numpy and scikit-learn that makes a run anew, up to its last record, and prints its loss there.
 
-    Raises ValueError for a rule that torch.optim does not have.
+    Raises ValueError for a run that no such script makes: forked, on data of a user's own, of a rule that torch.optim has
+    not, or with a schedule that the rule there does not follow.
     """
-    twin, numbers, task = RULES[rule].twin, RULES[rule].check(hypers), training.task
-    if twin is None:
-        raise ValueError(f"{RULES[rule].title} is not in torch.optim, so there is no script of it")
-    arguments = {"lr": numbers["lr"], **twin.arguments(numbers)}
-    steps, batch_size = training.batches.shape
-    return SCRIPT.format(
-        title=task.title,
-        rule=RULES[rule].title,
-        seed=seed,
-        steps=steps,
-        batch_size=batch_size,
-        sizes=task.model.sizes,
-        sources="\n\n".join(
-            inspect.getsource(part) for part in (data.Data, data.split, data.standardised, task.load, batches_of)
-        ),
-        load=task.load.__name__,
-        bend=BENDS[task.model.activation].module.__name__,
-        optimizer=f"{twin.name}(model.parameters(), {', '.join(f'{name}={value!r}' for name, value in arguments.items())})",
-        measure="cross_entropy" if task.model.classes else "mse_loss",
-    )
+    if training.begun:
+        raise ValueError(f"the run was forked at step {training.begun}: a script is only made of a run from its beginning")
+    task, regime, (key, numbers, seed) = training.task, training.regime, numbers_of(training, run)
+    steps = int(min(training.stopped[run], training.finished[run], training.metric_steps[-1]))
+    definitions = [_losses(task.model.measure), *([_factors(regime.schedule)] if _varies(regime.schedule) else [])]
+    sections = [
+        _settings(regime, seed),
+        _data(training),
+        _model(task.model, regime.dtype),
+        _loop(training, key, numbers, steps),
+        _validation(task.model),
+    ]
+    text = "\n\n\n".join([*definitions, "\n\n".join("\n".join(lines) for lines in sections)])
+    title = f"{task.title}, trained by {ENTRANTS[key].title} for {steps} steps. It prints the validation loss at the end."
+    return f'"""{title}"""\n\n' + completed(text + "\n", HOMES)
 
 
-def curves(training: Training, titles: list[str]) -> str:
+def curves(training: Training, titles: Sequence[str]) -> str:
     """CSV: a row a record and run, with the step, the run's title and every metric."""
     text = io.StringIO()
     rows = csv.writer(text)
@@ -87,3 +66,211 @@ def curves(training: Training, titles: list[str]) -> str:
         for run, title in enumerate(titles):
             rows.writerow([step, title, *(float(values[i, run]) for values in training.metrics.values())])
     return text.getvalue()
+
+
+def checkpoint(training: Training) -> bytes:
+    """A file that torch.load(file, weights_only=True) reads, without Ravine, as a dict of plain types.
+
+    task, steps   the task's key, and the step that the training has come to
+    metric_steps  the steps after which the metrics were recorded
+    runs          a dict for each: its "rule", "hypers" by name and "seed"; "model", a state dict for its module or for the
+                  model of its script; "slots", what the rule keeps, for each slot a tensor for each name of the state dict;
+                  "metrics", for each a list of numbers
+
+    So `module.load_state_dict(torch.load(file, weights_only=True)["runs"][0]["model"])`.
+    """
+    model, last = training.task.model, training.snapshots[-1]
+    slots = [[slot[row] for slot in held] for rows, held in last.slots for row in range(rows.stop - rows.start)]
+    runs = []
+    for run in range(training.runs):
+        key, numbers, seed = numbers_of(training, run)
+        kept = zip(ENTRANTS[key].rule.slots, slots[run], strict=True)
+        runs.append(
+            {
+                "rule": key,
+                "hypers": numbers,
+                "seed": seed,
+                "model": _tensors(model, training.x[run]),
+                "slots": {name: _tensors(model, slot) for name, slot in kept},
+                "metrics": {name: values[:, run].tolist() for name, values in training.metrics.items()},
+            }
+        )
+    told = {"task": training.task.key, "steps": training.steps, "metric_steps": training.metric_steps.tolist()}
+    file = io.BytesIO()
+    torch.save({**told, "runs": runs}, file)
+    return file.getvalue()
+
+
+def _tensors(model: Network, row: np.ndarray) -> dict[str, torch.Tensor]:
+    """A row (P,) in pieces, by the names of the parameters."""
+    blocks = zip(model.blocks, model.places, strict=True)
+    return {block.name: torch.tensor(row[place].reshape(block.shape)) for block, place in blocks}
+
+
+def _varies(schedule: Schedule) -> bool:
+    return bool((schedule.factors(100) != 1).any())
+
+
+def _on(numbers: Mapping[str, float], name: str) -> bool:
+    return numbers[name] != REGIME[name].off
+
+
+def _losses(measure: Loss) -> str:
+    return f'def losses(outputs, y):\n    """{measure.title} of each row."""\n    return {measure.torch}'
+
+
+def _factors(schedule: Schedule) -> str:
+    given = (f"{name}={value!r}" for name, value in zip(schedule.hypers, schedule.parameters, strict=True))
+    told = f'"""{schedule.title}: what lr is multiplied by at step t, from 1 to steps."""'
+    return f"def {schedule.key}({', '.join(['t', 'steps', *given])}):\n    {told}\n{body_of(schedule.function)}"
+
+
+def _settings(regime: Regime, seed: int) -> Iterator[str]:
+    yield f"DATA_SEED, SEED, STEPS, BATCH_SIZE = {regime.seeds[0]}, {seed}, {regime.steps}, {regime.batch_size}"
+    yield "torch.set_num_threads(1)  # a small network is no work for more"
+    if regime.dtype == "float64":
+        yield "torch.set_default_dtype(torch.float64)"
+
+
+def _data(training: Training) -> Iterator[str]:
+    """The table, its split and what of its preparation is wanted, in the order of `networks.data.prepared`."""
+    task, wanted, held = training.task, training.task.preparation, len(training.data.x_test)
+    call, given = (task.source.func, task.source.keywords) if isinstance(task.source, partial) else (task.source, {})
+    name, in_proportion = getattr(call, "__name__", ""), ", stratify=table.y{}" if task.classes else ""
+    if getattr(sources, name, None) is not call:
+        raise ValueError("the data are not built in: a script is only made of a run on data that everybody has")
+    scaling = task.source(training.regime.seeds[0]).scaling if wanted.scaling == "own" else wanted.scaling
+    split = f"train_test_split({{}}, test_size={held}, random_state=DATA_SEED{in_proportion})"
+
+    yield f"# The data: {held} rows are held back for a test."
+    yield f"table = {name}({', '.join(['DATA_SEED', *(f'{key}={value!r}' for key, value in given.items())])})"
+    yield f"rest, test = {split.format('np.arange(len(table.y))', '')}"
+    if wanted.folds:
+        cutter = "StratifiedKFold" if task.classes else "KFold"
+        yield f"folds = {cutter}({wanted.folds}, shuffle=True, random_state=DATA_SEED).split(rest, table.y[rest])"
+        yield f"train, val = (rest[rows] for rows in list(folds)[{wanted.fold}])"
+    else:
+        yield f"train, val = {split.format('rest', '[rest]')}"
+    yield "parts = [table.x[train], table.x[val]]"
+    if wanted.outliers == "clip":
+        yield "parts, _ = _clipped(parts)"
+    if scaling != "none":
+        yield f'parts = _scaled(parts, "{scaling}")'
+    if wanted.balance == "oversample":
+        yield "again = _drawn_again(table.y[train], DATA_SEED)"
+        yield "train, parts[0] = np.concatenate([train, train[again]]), np.concatenate([parts[0], parts[0][again]])"
+    if wanted.noise:
+        yield "normal = np.random.default_rng([DATA_SEED, 2]).standard_normal(parts[0].shape)"
+        yield f"parts[0] = parts[0] + {wanted.noise} * parts[0].std(axis=0) * normal"
+    yield f"x_train, x_val = ({_tensor('part', task.words, training.regime)} for part in parts)"
+    yield f"y_train, y_val = ({_tensor('table.y[rows]', task.classes, training.regime)} for rows in (train, val))"
+
+
+def _tensor(values: str, whole: int, regime: Regime) -> str:
+    """Whole numbers, or others by way of float32."""
+    if whole:
+        return f"torch.tensor({values}, dtype=torch.int64)"
+    return f"torch.tensor({values}, dtype=torch.float32)" + (".double()" if regime.dtype == "float64" else "")
+
+
+def _model(model: Network, dtype: str) -> Iterator[str]:
+    """The modules one below another, and every block of first parameters as it is drawn."""
+    yield "# The model and its first parameters."
+    yield from ("model = nn.Sequential(", *(f"    {_construction(module)}," for module in model.modules()), ")")
+    yield "rng = np.random.default_rng(SEED)"
+    yield "first = ["
+    for block, ((kind, scale), many) in zip(model.blocks, model.draws, strict=True):
+        yield f"    {inlined(DRAWS[kind], scale=repr(scale), many=str(many))},  # {block.name}"
+    yield "]"
+    yield f"row = torch.tensor(np.concatenate(first), dtype=torch.{dtype})"
+    yield "nn.utils.vector_to_parameters(row, model.parameters())"
+
+
+def _construction(module: nn.Module) -> str:
+    """The call that makes a module; our own keep their arguments under the same names, torch's tell them."""
+    kind = type(module)
+    parameters = inspect.signature(kind).parameters
+    if kind.__module__.partition(".")[0] != "torch":
+        given = [getattr(module, name) for name in parameters]
+        return f"{kind.__name__}({', '.join(_construction(v) if isinstance(v, nn.Module) else repr(v) for v in given)})"
+    call = ast.parse(f"f({module.extra_repr()})", mode="eval").body
+    assert isinstance(call, ast.Call)
+    arguments = [ast.unparse(argument) for argument in call.args]
+    for keyword in call.keywords:
+        assert keyword.arg
+        usual = parameters[keyword.arg].default if keyword.arg in parameters else None
+        if ast.literal_eval(keyword.value) not in (usual, (usual, usual)):
+            arguments.append(f"{'' if usual is inspect.Parameter.empty else f'{keyword.arg}='}{ast.unparse(keyword.value)}")
+    return f"nn.{kind.__name__}({', '.join(arguments)})"
+
+
+def _twin(key: str, numbers: Mapping[str, float], schedule: Schedule) -> tuple[Twin, dict[str, Any]]:
+    """What equals a rule or preset in torch.optim, and its arguments."""
+    entrant = ENTRANTS[key]
+    twin = entrant.rule.presets[key].twin if key in entrant.rule.presets else entrant.rule.twin
+    if twin is None:
+        raise ValueError(f"{entrant.title} is not in torch.optim, so there is no script of it")
+    arguments = twin.arguments(numbers)
+    if _varies(schedule) and arguments != twin.arguments({**numbers, "lr": 2 * numbers["lr"]}):
+        raise ValueError(f"{entrant.title} in torch.optim follows no schedule, so there is no script of this run")
+    return twin, {"lr": numbers["lr"], **arguments}
+
+
+def _loop(training: Training, key: str, numbers: Mapping[str, float], steps: int) -> Iterator[str]:
+    """Every step as `networks.train.Trainer` makes it."""
+    regime, model = training.regime, training.task.model
+    twin, arguments = _twin(key, numbers, regime.schedule)
+    varies, weighted, chosen = _varies(regime.schedule), regime.class_weights and model.classes, regime.augmentation
+    drops = any(isinstance(module, SeededDropout) for module in model.modules())
+    given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+
+    yield "# The training."
+    yield f"optimizer = torch.optim.{twin.name}(model.parameters(), {given})"
+    if varies:
+        factor = f"float({regime.schedule.key}(n + 1, STEPS))"
+        yield f"scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda n: {factor})"
+    if weighted:
+        yield "weights = torch.tensor(class_weights(y_train), dtype=x_train.dtype)"
+    batches = f"batches_of(len(x_train), STEPS, BATCH_SIZE, SEED){f'[:{steps}]' if steps < regime.steps else ''}"
+    yield f"for n, batch in enumerate({batches}):" if drops or chosen else f"for batch in {batches}:"
+    yield "    x, y = x_train[batch], y_train[batch]"
+    if chosen:
+        yield "    rng = np.random.default_rng([SEED, 3, n])"
+        yield f"    x = torch.from_numpy(augmented(x.numpy(), table.shape, {chosen!r}, rng))"
+    if drops:
+        yield "    rng = np.random.default_rng([SEED, 2, n])"
+        yield "    for module in model:"
+        yield "        if isinstance(module, SeededDropout):"
+        yield "            module.draws = rng"
+    yield "    optimizer.zero_grad()"
+    if weighted:
+        yield "    loss = (weights[y] * losses(model(x), y)).sum() / weights[y].sum()"
+    else:
+        yield "    loss = losses(model(x), y).mean()"
+    yield "    loss.backward()"
+    effects = [text.format(numbers[name]) for name, text in EFFECTS.items() if _on(numbers, name)]
+    if _on(numbers, "weight_decay") and "weight_decay" not in arguments:
+        rate = "scheduler.get_last_lr()[0]" if varies else repr(numbers["lr"])
+        effects.append(f"p *= 1 - {rate} * {numbers['weight_decay']}  # decoupled decay")
+    if effects:
+        yield "    with torch.no_grad():"
+        yield "        for p in model.parameters():"
+        yield from (f"            {effect}" for effect in effects)
+    if _on(numbers, "clip_norm"):
+        yield "    norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm()"
+        yield "    for p in model.parameters():"
+        yield f"        p.grad *= ({numbers['clip_norm']} / norm).clamp(max=1)"
+    yield "    optimizer.step()"
+    if varies:
+        yield "    scheduler.step()"
+
+
+def _validation(model: Network) -> Iterator[str]:
+    yield "model.eval()"
+    yield "with torch.no_grad():"
+    yield "    outputs = model(x_val)"
+    yield "    mean = losses(outputs, y_val).mean().item()"
+    yield '    print(f"validation loss {mean:.9g}")'
+    if model.measure.right:
+        yield f"    right = {inlined(model.measure.right, y='y_val')}"
+        yield '    print(f"validation accuracy {right.double().mean().item():.9g}")'

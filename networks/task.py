@@ -2,17 +2,43 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from networks.data import Data
-from networks.mlp import MLP
+from networks.data import Data, Preparation, Table, prepared
+from networks.layers import Shape
+from networks.losses import LOSSES
+from networks.models import Model
+from networks.network import Network
+
+AS_USUAL = Preparation()
 
 
 @dataclass(frozen=True)
 class NetworkTask:
-    """What is learned and by what. `load` gives the data of a seed, split and scaled."""
+    """What is learned, by what, and what counts as a loss.
+
+    `source` gives the table of a seed, whose inputs have `shape` and whose classes are `classes` many, or 0 for a regression;
+    `words` is the size of the vocabulary where the inputs are words; `image` says that they are pixels, also if in a line.
+    """
 
     key: str
     title: str
-    load: Callable[[int], Data] = field(repr=False)
-    model: MLP
-    lr: float = 1e-2
+    source: Callable[[int], Table] = field(repr=False)
+    kind: Model
+    shape: Shape
+    classes: int
+    words: int = 0
+    loss: str = "cross_entropy"
+    init: str = "torch"
+    preparation: Preparation = AS_USUAL
+    image: bool = False
+
+    @cached_property
+    def model(self) -> Network:
+        """The network. Of several losses some want one output for two classes."""
+        outputs = LOSSES[self.loss].outputs(self.classes) if self.classes else 1
+        return Network(self.shape, self.kind.layers(self.shape, outputs, self.words), self.loss, self.init)
+
+    def load(self, seed: int) -> Data:
+        """The data of a seed, split and scaled."""
+        return prepared(self.source(seed), seed, self.preparation)

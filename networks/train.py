@@ -1,65 +1,143 @@
 """Many networks trained side by side: one stack of parameters, one stream of minibatches, a rule for every row or rows."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from torch import nn
 
+from core import DRIVER, Hyper, Schedule
+from core.hyper import declared
 from core.rule import Rule
-from core.simulate import DIVERGENCE_BOUND, march
+from core.simulate import DIVERGENCE_BOUND, L2, ClipNorm, ClipValue, WeightDecay, march, scheduled
 from core.step import step_of
 from networks.data import Data
+from networks.data import class_weights as class_weights_of
+from networks.images import Augmentation, augmented
+from networks.layers import Luck
 from networks.task import NetworkTask
-from optimizers import RULES
+from optimizers import ENTRANTS
 
-RECORDS = 50
-"""Evaluations on the validation set over a training, besides the one before it."""
-
+RECORDS = 10, 50
+"""At least and at most so many evaluations on the validation set over a training, besides the one before it."""
 
 BLOCK = 16_384
 """Parameters that are updated together."""
 
+KEPT = 64_000_000
+"""Bytes of states along the way that are kept, so that a fork has not far to go."""
+
+PRECISIONS = ("float32", "float64")
+STEPS = Hyper(0, 1_000_000, whole=True, name="steps")
+
+L1 = Annotated[float, Hyper(1e-8, 1.0, "log", off=0.0, help="Pull to zero: λ·sign(w) is added to the gradient.")]
+Patience = Annotated[
+    int,
+    Hyper(1, 50, whole=True, off=0, help="A run ends after so many records without a lower validation loss."),
+]
+
 
 @dataclass(frozen=True)
 class Entrant:
-    """Some rows of the stack that one rule trains. Each of `hypers` is a float or (rows, 1)."""
+    """Some rows of the stack that one rule trains, and how many steps were made before its first.
+
+    Each of `hypers`, the rule's, and of `settings`, those of PER_RUN, is a float or (rows, 1).
+    """
 
     rule: Rule
     rows: slice
     hypers: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    since: int = 0
+
+
+@dataclass(frozen=True)
+class Regime:
+    """What all runs of a training have in common beside the task; `settings` are those of REGIME, by name."""
+
+    steps: int
+    batch_size: int
+    seeds: tuple[int, ...]
+    dtype: str
+    schedule: Schedule
+    settings: Mapping[str, float]
+    class_weights: bool
+    augmentation: Augmentation | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Where all runs were after some step: x (runs, P), and the slots of each block of rows."""
+
+    step: int
+    x: np.ndarray
+    slots: Sequence[tuple[slice, Sequence[np.ndarray]]]
+
+    @property
+    def nbytes(self) -> int:
+        return self.x.nbytes + sum(slot.nbytes for _, held in self.slots for slot in held)
 
 
 @dataclass(frozen=True)
 class Training:
-    """What a training leaves behind.
+    """What a training leaves behind. Runs are entrants × their values × seeds, the seeds running fastest.
 
-    x0, x         (runs, P) parameters before and after; the rows of x0 are identical
+    x0, x         (runs, P) parameters before and after; the rows of x0 of one seed are identical
     loss          (steps, runs) minibatch loss before each update; NaN once a run has stopped
-    batches       (steps, batch_size) row indices into the training set, the same for every run
+    accuracy      (steps, runs) the share of the minibatch that was classified well before each update; NaN for a regression
+    batches       (steps, batch_size) row indices into the training set, the same for every run; (steps, seeds, batch_size)
+                  where there are several seeds
     stopped       (runs,) int, the first step after which loss or parameters are beyond all bounds; steps+1 where none
-    metrics       {name: (records, runs)} recorded on the way: val_loss, val_accuracy, grad_norm
+    finished      (runs,) int, the step at which patience was at an end; steps+1 where it was not
+    metrics       {name: (records, runs)} recorded on the way: val_loss, val_accuracy, train_loss and train_accuracy (means
+                  over the minibatches since the last record), grad_norm, update_norm, lr
     metric_steps  (records,) the steps after which they were
+    snapshots     where all runs were at some of them, to go on from
+    since         for every block of rows how many steps were made before its rule's first
+    begun         the step it started from: not 0 for a fork
     """
 
     task: NetworkTask
+    regime: Regime
+    entrants: Sequence[tuple[str, Mapping[str, Any]]]
     data: Data = field(repr=False)
     x0: np.ndarray = field(repr=False)
     x: np.ndarray = field(repr=False)
     loss: np.ndarray = field(repr=False)
+    accuracy: np.ndarray = field(repr=False)
     batches: np.ndarray = field(repr=False)
     stopped: np.ndarray
+    finished: np.ndarray
     metrics: Mapping[str, np.ndarray] = field(repr=False)
     metric_steps: np.ndarray = field(repr=False)
+    snapshots: Sequence[Snapshot] = field(repr=False)
+    since: Sequence[int] = field(repr=False)
+    begun: int = 0
 
     @property
     def runs(self) -> int:
         return len(self.x)
 
+    @property
+    def steps(self) -> int:
+        """The step it has come to."""
+        return self.begun + len(self.loss)
+
+    @property
+    def diverged(self) -> np.ndarray:
+        """(runs,) bool."""
+        return self.stopped <= self.steps
+
     def module(self, run: int, when: Literal["start", "end"] = "end") -> nn.Module:
         """A plain torch.nn.Module with one run's parameters before or after."""
         return self.task.model.module({"start": self.x0, "end": self.x}[when][run])
+
+
+Watch = Callable[[Training], None] | None
+Progress = Callable[[float], None] | None
+ShouldStop = Callable[[], bool] | None
 
 
 def train(
@@ -68,123 +146,391 @@ def train(
     entrants: Sequence[tuple[str, Mapping[str, Any]]],
     steps: int = 200,
     batch_size: int = 64,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     dtype: Literal["float32", "float64"] = "float32",
-    watch: Callable[[Training], None] | None = None,
-    progress: Callable[[float], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    schedule: Schedule | str | None = None,
+    weight_decay: WeightDecay = 0.0,
+    l1: L1 = 0.0,
+    l2: L2 = 0.0,
+    clip_value: ClipValue = math.inf,
+    clip_norm: ClipNorm = math.inf,
+    patience: Patience = 0,
+    class_weights: bool = False,
+    augmentation: Augmentation | None = None,
+    watch: Watch = None,
+    progress: Progress = None,
+    should_stop: ShouldStop = None,
 ) -> Training:
     """Train the task once for every entrant: a rule's name with its hyperparameters, each a float or (many,) for many runs.
 
-    All runs begin at the same parameters and see the same minibatches, both from `seed`. A run that diverges is frozen and
-    marked in `stopped`; the others are what they would have been without it. `watch` is given the training so far at every
-    record; when `should_stop` says True the training so far is returned.
+    All runs of a seed begin at the same parameters and see the same minibatches, dropout and augmentation, all from the
+    seed; with several seeds every entrant runs once with each, on the first one's split of the data. The gradient is that of
+    the loss, plus l2·x, plus l1·sign(x), then clipped by value, then by norm over all parameters; then x ← x −
+    lr·factor(t)·(direction + weight_decay·x). An entrant's own weight_decay and so on go before the common one. A run that
+    diverges is frozen and marked in `stopped`; the others are what they would have been without it. `watch` is given the
+    training so far at every record; when `should_stop` says True the training so far is returned.
 
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
     """
-    data = task.load(seed)
-    x_train, y_train, x_val, y_val = (t.numpy() for t in (data.x_train, data.y_train, data.x_val, data.y_val))
-    x_train, x_val = x_train.astype(dtype), x_val.astype(dtype)
-    if not 1 <= batch_size <= len(x_train):
-        raise ValueError(f"batch_size = {batch_size} is not allowed: it must be from 1 to {len(x_train)}, the training set")
-    whole = list(_entered(entrants))
-    runs = whole[-1].rows.stop
-    groups = [block for entrant in whole for block in _blocks(entrant, task.model.parameters, dtype)]
-    batches = batches_of(len(x_train), steps, batch_size, seed)
-    x0 = np.repeat(task.model.initial(seed)[None].astype(dtype), runs, axis=0)
-    marks = np.unique(np.linspace(0, steps, min(steps, RECORDS) + 1).round().astype(int))
-    losses, stopped = np.full((steps, runs), np.nan), np.full(runs, steps + 1)
-    records: list[dict[str, np.ndarray]] = []
-    x, gradient = x0.copy(), np.zeros_like(x0)
-    slots = [[np.full_like(x[group.rows], value) for value in group.rule.slots.values()] for group in groups]
-    updates = [step_of(group.rule, frozenset(), {k: v for k, v in group.hypers.items() if k != "lr"}) for group in groups]
-    taken = 0
+    given = {"weight_decay": weight_decay, "l1": l1, "l2": l2, "clip_value": clip_value, "clip_norm": clip_norm}
+    settings = {name: _one_for_all(REGIME[name], value) for name, value in {**given, "patience": patience}.items()}
+    seeds = tuple(int(DRIVER["seed"].check(one)) for one in np.atleast_1d(seed).tolist())
+    if len(set(seeds)) < len(seeds) or not seeds:
+        raise ValueError(f"seed = {list(seeds)} is not allowed: it must be one number, or several that differ")
+    if dtype not in PRECISIONS:
+        raise ValueError(f"dtype = {dtype!r} is not allowed: it must be one of {', '.join(PRECISIONS)}")
+    steps = int(_one_for_all(STEPS, steps))
+    regime = Regime(steps, batch_size, seeds, dtype, scheduled(schedule), settings, class_weights, augmentation)
+    return Trainer(task, regime, entrants).train(watch, progress, should_stop)
 
-    def record() -> None:
-        found = task.model.evaluate(x, x_val, y_val)
-        norms = np.sqrt(np.einsum("rp,rp->r", gradient, gradient, dtype=np.float64))
-        records.append({**{f"val_{name}": value for name, value in found.items()}, "grad_norm": norms})
 
-    def advance(n: int, _: None) -> None:
-        nonlocal gradient, taken
-        loss, gradient = task.model.gradient(x, x_train[batches[n]], y_train[batches[n]])
-        alive = stopped > steps
-        losses[n] = np.where(alive, loss, np.nan)
-        for group, held, update in zip(groups, slots, updates, strict=True):
-            part = x[group.rows]
-            (moved,), (kept,) = update([part], [gradient[group.rows]], [held], group.hypers["lr"], n + 1.0, [])
+REGIME: Mapping[str, Hyper] = declared(train)
+"""What may be set for all runs of a training, told once in `train`'s signature."""
+
+PER_RUN = ("weight_decay", "l1", "l2", "clip_value", "clip_norm")
+"""Those of them that an entrant may also have of its own, each a float or (many,)."""
+
+
+def continued(training: Training, watch: Watch = None, progress: Progress = None, should_stop: ShouldStop = None) -> Training:
+    """A training that was stopped, gone on with to its end: the same bit for bit as if it had never been stopped."""
+    trainer = Trainer(training.task, training.regime, training.entrants, training.data)
+    trainer.resume(training, training.steps)
+    return trainer.train(watch, progress, should_stop)
+
+
+def fork(
+    training: Training,
+    run: int,
+    step: int,
+    entrants: Sequence[tuple[str, Mapping[str, Any]]],
+    watch: Watch = None,
+    progress: Progress = None,
+    should_stop: ShouldStop = None,
+) -> Training:
+    """What would have become of one run had other rules or hyperparameters gone on after `step`, to the same last step.
+
+    The entrants start at the run's parameters after `step` and see the batches that it saw. One of the run's own rule goes
+    on with its slots and its count of steps, so an unchanged one repeats its parent exactly; another rule starts anew, and so
+    does patience.
+
+    Raises ValueError for a step or run that the training has not.
+    """
+    if not 0 <= run < training.runs:
+        raise ValueError(f"run = {run} is not allowed: it must be from 0 to {training.runs - 1}")
+    last = int(min(training.stopped[run] - 1, training.finished[run], training.steps))
+    if not training.begun <= step <= last:
+        raise ValueError(f"step = {step} is not allowed: it must be from {training.begun} to {last}, which this run made")
+    parent = Trainer(training.task, training.regime, training.entrants, training.data)
+    parent.resume(training, step)
+    parent.march_to(step)
+    seed = training.regime.seeds[run % len(training.regime.seeds)]
+    children = Trainer(training.task, replace(training.regime, seeds=(seed,)), entrants, training.data, begun=step)
+    children.adopt(parent, run)
+    return children.train(watch, progress, should_stop)
+
+
+class Trainer:
+    """The state of a training between two steps."""
+
+    def __init__(
+        self,
+        task: NetworkTask,
+        regime: Regime,
+        entrants: Sequence[tuple[str, Mapping[str, Any]]],
+        data: Data | None = None,
+        *,
+        begun: int = 0,
+    ) -> None:
+        self.task, self.regime, self.entrants = task, regime, entrants
+        self.data = data or task.load(regime.seeds[0])
+        parts = (self.data.x_train, self.data.y_train, self.data.x_val, self.data.y_val)
+        self.x_train, self.y_train, self.x_val, self.y_val = (_as_numbers(part.numpy(), regime.dtype) for part in parts)
+        rows, steps, seeds = len(self.x_train), regime.steps, regime.seeds
+        if regime.batch_size not in range(1, rows + 1):
+            raise ValueError(f"batch_size = {regime.batch_size} is not allowed: it must be from 1 to {rows}, the training set")
+        self.batches = np.stack([batches_of(rows, steps, regime.batch_size, seed) for seed in seeds], axis=1)
+        whole = list(_entered(entrants, regime))
+        self.groups = [part for one in whole for part in _blocks(one, task.model.parameters, regime.dtype)]
+        self.effects = list(_effects(whole, regime.dtype))
+        self.runs = whole[-1].rows.stop
+        self.which = np.tile(np.arange(len(seeds)), self.runs // len(seeds))
+        self.factors = regime.schedule.factors(steps)[:, 0].tolist() if steps else []
+        self.marks = marks_of(steps, len(self.x_val) / (3 * regime.batch_size))
+        self.counts = None
+        if regime.class_weights and task.classes:
+            self.counts = class_weights_of(self.data.y_train.numpy()).astype(regime.dtype)
+        self.x0 = np.stack([task.model.initial(seed) for seed in seeds]).astype(regime.dtype)[self.which]
+        self.x = self.x0.copy()
+        self.slots = [[np.full_like(self.x[g.rows], value) for value in g.rule.slots.values()] for g in self.groups]
+        self.updates = [_update(group) for group in self.groups]
+        self.begun = self.taken = begun
+        self.loss, self.accuracy = (np.full((steps - begun, self.runs), np.nan) for _ in range(2))
+        self.stopped, self.finished = np.full(self.runs, steps + 1), np.full(self.runs, steps + 1)
+        self.records: list[dict[str, np.ndarray]] = []
+        self.record_steps: list[int] = []
+        self.snapshots: list[Snapshot] = []
+        self.norm, self.moved = np.zeros(self.runs), np.zeros(self.runs)
+
+    def resume(self, after: Training, until: int) -> None:
+        """Go to the latest state of an equal training that is kept and not past `until`, with what was recorded till there.
+
+        Not to one whose record is missing because the training was stopped while it was made, for it could not be made
+        again without the step before; the first can.
+        """
+        unrecorded = self.marks - set(after.metric_steps.tolist())
+        self.snapshots = [one for one in after.snapshots if one.step <= until and one.step not in unrecorded]
+        last = self.snapshots[-1]
+        done = last.step - after.begun
+        self.begun, self.taken, self.x0, self.x[:] = after.begun, last.step, after.x0, last.x
+        self.slots = [[slot.copy() for slot in held] for _, held in last.slots]
+        self.groups = [replace(group, since=since) for group, since in zip(self.groups, after.since, strict=True)]
+        self.loss, self.accuracy = (np.full((self.regime.steps - self.begun, self.runs), np.nan) for _ in range(2))
+        self.loss[:done], self.accuracy[:done] = after.loss[:done], after.accuracy[:done]
+        for mine, theirs in ((self.stopped, after.stopped), (self.finished, after.finished)):
+            mine[theirs <= last.step] = theirs[theirs <= last.step]
+        if last.step == after.begun:  # where a training stopped at once has half a record
+            self.snapshots = []
+            return
+        self.record_steps = [step for step in after.metric_steps.tolist() if step <= last.step]
+        self.records = [{k: v[i] for k, v in after.metrics.items()} for i in range(len(self.record_steps))]
+
+    def adopt(self, parent: "Trainer", run: int) -> None:
+        """Go on from where a run of another training is, with its slots where the rule is its own."""
+        owner = next(i for i, group in enumerate(parent.groups) if group.rows.start <= run < group.rows.stop)
+        self.x[:] = parent.x[run]
+        self.x0 = self.x.copy()
+        row = run - parent.groups[owner].rows.start
+        for i, group in enumerate(self.groups):
+            self.groups[i] = replace(group, since=self.begun)
+            if group.rule is parent.groups[owner].rule:
+                self.groups[i] = replace(group, since=parent.groups[owner].since)
+                for mine, theirs in zip(self.slots[i], parent.slots[owner], strict=True):
+                    mine[:] = theirs[row]
+
+    @property
+    def alive(self) -> np.ndarray:
+        """(runs,) bool: neither diverged nor at the end of patience."""
+        return (self.stopped > self.regime.steps) & (self.finished > self.regime.steps)
+
+    def train(self, watch: Watch, progress: Progress, should_stop: ShouldStop) -> Training:
+        """All steps that are left, recorded on the way; the training that it has come to."""
+
+        asked = should_stop or (lambda: False)
+
+        def keep(_: None) -> None:
+            new = self.taken in self.marks or self.taken == self.begun
+            if new and self.taken not in self.record_steps:
+                self.record(asked)
+                if watch:
+                    watch(self.so_far())
+
+        self.march_to(self.regime.steps, keep, progress, asked)
+        return self.so_far()
+
+    def march_to(
+        self,
+        step: int,
+        keep: Callable[[None], None] = lambda _: None,
+        progress: Progress = None,
+        should_stop: ShouldStop = None,
+    ) -> None:
+        """All steps up to one, or to where nobody is left or `should_stop` says True."""
+        start, steps = self.taken, max(self.regime.steps - self.begun, 1)
+        tell = progress or (lambda share: None)
+        with np.errstate(all="ignore"):
+            march(
+                None,
+                lambda n, _: self.advance(start + n),
+                keep,
+                step - start,
+                alive=lambda _: bool(self.alive.any()),
+                progress=lambda share: tell((start - self.begun + share * (step - start)) / steps),
+                should_stop=should_stop or (lambda: False),
+                check_every=1,
+            )
+        if self.taken == self.regime.steps:
+            tell(1.0)
+
+    def advance(self, n: int) -> None:
+        """Step n + 1 of every run."""
+        x, y = self.x_train[self.batches[n]], self.y_train[self.batches[n]]
+        if chosen := self.regime.augmentation:
+            streams = [np.random.default_rng([seed, 3, n]) for seed in self.regime.seeds]
+            x = np.stack([augmented(one, self.data.shape, chosen, rng) for one, rng in zip(x, streams, strict=True)])
+        if len(x) > 1:
+            x, y = x[self.which], y[self.which]
+        counts, luck = None if self.counts is None else self.counts[y], Luck(np.array(self.regime.seeds)[self.which], n)
+        loss, gradient, right = self.task.model.gradient(self.x, x, y, luck, counts)
+        alive, noted = self.alive, n + 1 in self.marks
+        before, self.norm = (self.x.copy(), _norms(gradient)) if noted else (self.x, self.norm)
+        self.loss[n - self.begun] = np.where(alive, loss, np.nan)
+        if right is not None:
+            self.accuracy[n - self.begun] = np.where(alive, right, np.nan)
+        for effect in self.effects:
+            gradient = effect(gradient, self.x)
+        for group, held, update in zip(self.groups, self.slots, self.updates, strict=True):
+            part, lr = self.x[group.rows], np.multiply(group.hypers["lr"], self.factors[n]).astype(self.x.dtype)
+            (moved,), (kept,) = update([part], [gradient[group.rows]], [held], lr, n + 1.0 - group.since, [])
             going = alive[group.rows]
-            part[going] = moved[going] if not going.all() else moved
-            held[:] = [np.asarray(slot, dtype=dtype) for slot in kept]
-        fine = np.isfinite(loss) & (np.abs(loss) <= DIVERGENCE_BOUND) & np.isfinite(x).all(axis=1)
-        stopped[alive & ~fine] = n + 1
-        taken = n + 1
+            if not going.all():  # who has ended stays where it is
+                moved = np.where(going[:, None], moved, part)
+                kept = [np.where(going[:, None], new, slot) for slot, new in zip(held, kept, strict=True)]
+            part[:] = moved
+            held[:] = [np.asarray(slot, dtype=part.dtype) for slot in kept]
+        fine = np.isfinite(loss) & (np.abs(loss) <= DIVERGENCE_BOUND) & np.isfinite(self.x).all(axis=1)
+        self.stopped[alive & ~fine] = n + 1
+        if noted:
+            self.moved = _norms(self.x - before)
+        self.taken = n + 1
 
-    def so_far() -> Training:
+    def record(self, should_stop: Callable[[], bool]) -> None:
+        """The metrics after the last step, and the state where there is room; who is out of patience ends here."""
+        found = self.task.model.evaluate(self.x, self.x_val, self.y_val, should_stop)
+        if should_stop() and self.records:
+            return  # half an evaluation is none
+        since = slice((self.record_steps[-1] if self.record_steps else self.begun) - self.begun, self.taken - self.begun)
+        lr = np.concatenate([np.broadcast_to(g.hypers["lr"], (g.rows.stop - g.rows.start, 1))[:, 0] for g in self.groups])
+        self.records.append(
+            {
+                **{f"val_{name}": value for name, value in found.items()},
+                "train_loss": _mean(self.loss[since]),
+                **({"train_accuracy": _mean(self.accuracy[since])} if self.task.model.classes else {}),
+                "grad_norm": self.norm,
+                "update_norm": self.moved,
+                "lr": lr * (self.factors[min(self.taken, len(self.factors) - 1)] if self.factors else 1.0),
+            }
+        )
+        self.record_steps.append(self.taken)
+        if patience := self.regime.settings["patience"]:
+            losses = np.array([record["val_loss"] for record in self.records])
+            tired = len(losses) - 1 - np.where(np.isfinite(losses), losses, np.inf).argmin(axis=0) >= patience
+            self.finished[tired & self.alive] = self.taken
+        self.snapshots.append(self.snapshot())
+        while len(self.snapshots) > 2 and sum(one.nbytes for one in self.snapshots) > KEPT:
+            self.snapshots = self.snapshots[::2]
+
+    def snapshot(self) -> Snapshot:
+        held = [(group.rows, [slot.copy() for slot in slots]) for group, slots in zip(self.groups, self.slots, strict=True)]
+        return Snapshot(self.taken, self.x.copy(), held)
+
+    def so_far(self) -> Training:
+        """What there is after the last step."""
+        done = self.taken - self.begun
+        snapshots = self.snapshots if self.snapshots[-1].step == self.taken else [*self.snapshots, self.snapshot()]
+        batches = self.batches[self.begun : self.taken]
         return Training(
-            task=task,
-            data=data,
-            x0=x0,
-            x=x.copy(),
-            loss=losses[:taken].copy(),
-            batches=batches[:taken],
-            stopped=np.where(stopped > taken, taken + 1, stopped),
-            metrics={name: np.array([record[name] for record in records]) for name in records[0]},
-            metric_steps=marks[: len(records)],
+            task=self.task,
+            regime=self.regime,
+            entrants=self.entrants,
+            data=self.data,
+            x0=self.x0,
+            x=self.x.copy(),
+            loss=self.loss[:done].copy(),
+            accuracy=self.accuracy[:done].copy(),
+            batches=batches[:, 0] if batches.shape[1] == 1 else batches,
+            stopped=np.minimum(self.stopped, self.taken + 1),
+            finished=np.minimum(self.finished, self.taken + 1),
+            metrics={name: np.array([record[name] for record in self.records]) for name in self.records[0]},
+            metric_steps=np.array(self.record_steps),
+            snapshots=snapshots,
+            since=tuple(group.since for group in self.groups),
+            begun=self.begun,
         )
 
-    def keep(_: None) -> None:
-        if taken in marks:
-            record()
-            if watch:
-                watch(so_far())
 
-    with np.errstate(all="ignore"):
-        march(
-            None,
-            advance,
-            keep,
-            steps,
-            alive=lambda _: bool((stopped > steps).any()),
-            progress=progress or (lambda share: None),
-            should_stop=should_stop or (lambda: False),
-        )
-    if progress and taken == steps:
-        progress(1.0)
-    return so_far()
+def _one_for_all(hyper: Hyper, value: Any) -> float:
+    number = hyper.check(value)
+    if np.ndim(number):
+        raise ValueError(f"{hyper.name} has shape {number.shape}: allowed is one number for all runs")
+    return number
 
 
-def _entered(entrants: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Entrant]:
+def _as_numbers(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Numbers in the training's precision; classes and words as they are."""
+    return values.astype(dtype) if values.dtype.kind == "f" else values
+
+
+def _norms(rows: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("rp,rp->r", rows, rows, dtype=np.float64))
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    return values.mean(axis=0) if len(values) else np.full(values.shape[1], np.nan)
+
+
+def _entered(entrants: Sequence[tuple[str, Mapping[str, Any]]], regime: Regime) -> Iterator[Entrant]:
     """The entrants, checked, each with its rows of the stack."""
     if not entrants:
         raise ValueError("entrants is empty: allowed is one rule or more, each with its hyperparameters")
-    at = 0
-    for name, hypers in entrants:
-        if name not in RULES:
-            raise ValueError(f"rule {name!r} is unknown: allowed is one of {', '.join(RULES)}")
-        rule = RULES[name]
-        numbers = rule.check(hypers)
+    at, seeds = 0, len(regime.seeds)
+    for name, given in entrants:
+        if name not in ENTRANTS:
+            raise ValueError(f"rule {name!r} is unknown: allowed is one of {', '.join(ENTRANTS)}")
+        entrant = ENTRANTS[name]
+        numbers = entrant.rule.check({key: value for key, value in given.items() if key not in PER_RUN})
+        for key in PER_RUN:
+            own = entrant.hypers.get(key)
+            usual = regime.settings[key] if own is None else own.default
+            numbers[key] = REGIME[key].check(given.get(key, usual))
         lengths = {len(value) for value in numbers.values() if np.ndim(value)}
-        if len(lengths) > 1:
+        if len(lengths) > 1 or 0 in lengths:
             raise ValueError(
                 f"{name} has hyperparameters of {sorted(lengths)} values: allowed is one number, or as many for all"
             )
-        many = lengths.pop() if lengths else 1
-        columns = {key: value[:, None] if np.ndim(value) else value for key, value in numbers.items()}
-        yield Entrant(rule, slice(at, at + many), columns)
+        many = (lengths.pop() if lengths else 1) * seeds
+        columns = {key: np.repeat(value, seeds)[:, None] if np.ndim(value) else value for key, value in numbers.items()}
+        settings = {key: columns.pop(key) for key in PER_RUN}
+        yield Entrant(entrant.rule, slice(at, at + many), columns, settings)
         at += many
 
 
 def _blocks(entrant: Entrant, parameters: int, dtype: str) -> Iterator[Entrant]:
     """An entrant's rows in blocks small enough that they and their state stay in the processor's cache."""
     many = max(BLOCK // parameters, 1)
+
+    def of(numbers: Mapping[str, Any], within: slice) -> dict[str, Any]:
+        """Some of the rows; in the training's precision, or all that they are multiplied with would be float64.
+
+        Only lr waits until it has been multiplied with the schedule's factor, or it would be rounded twice.
+        """
+        found = {name: value[within] if np.ndim(value) else value for name, value in numbers.items()}
+        return {name: value.astype(dtype) if np.ndim(value) and name != "lr" else value for name, value in found.items()}
+
     for at in range(entrant.rows.start, entrant.rows.stop, many):
         rows = slice(at, min(at + many, entrant.rows.stop))
         within = slice(at - entrant.rows.start, rows.stop - entrant.rows.start)
-        hypers = {name: value[within] if np.ndim(value) else value for name, value in entrant.hypers.items()}
-        if np.ndim(hypers["lr"]):
-            hypers["lr"] = hypers["lr"].astype(dtype)  # or all it is multiplied with would be float64
-        yield Entrant(entrant.rule, rows, hypers)
+        yield replace(entrant, rows=rows, hypers=of(entrant.hypers, within), settings=of(entrant.settings, within))
+
+
+def _update(group: Entrant) -> Callable[..., Any]:
+    """One step of a block's rule, with decoupled decay where there is any."""
+    decay = group.settings["weight_decay"]
+    numbers = {name: value for name, value in group.hypers.items() if name != "lr"}
+    return step_of(group.rule, frozenset(), numbers | ({"weight_decay": decay} if np.any(decay) else {}))
+
+
+def _effects(entrants: Sequence[Entrant], dtype: str) -> Iterator[Callable[[np.ndarray, np.ndarray], np.ndarray]]:
+    """What happens to the gradients (runs, P) before the rules see them, in order; what is off for all is not there."""
+
+    def column(name: str) -> np.ndarray | None:
+        parts = [np.broadcast_to(e.settings[name], (e.rows.stop - e.rows.start, 1)) for e in entrants]
+        whole = np.concatenate(parts)
+        return None if (whole == REGIME[name].off).all() else whole.astype(dtype)
+
+    if (l2 := column("l2")) is not None:
+        yield lambda g, x: g + l2 * x
+    if (l1 := column("l1")) is not None:
+        yield lambda g, x: g + l1 * np.sign(x)
+    if (bound := column("clip_value")) is not None:
+        yield lambda g, x: np.clip(g, -bound, bound)
+    if (longest := column("clip_norm")) is not None:
+        yield lambda g, x: g * np.minimum(1, longest / np.maximum(_norms(g)[:, None], 1e-300)).astype(dtype)
+
+
+def marks_of(steps: int, price: float) -> set[int]:
+    """The steps after which is evaluated, what costs as much as `price` steps: about a third of the time at most."""
+    many = min(steps, round(np.clip(steps / (2 * price), *RECORDS)))
+    return set(np.linspace(0, steps, many + 1).round().astype(int).tolist())
 
 
 def batches_of(rows: int, steps: int, batch_size: int, seed: int) -> np.ndarray:
@@ -193,3 +539,17 @@ def batches_of(rows: int, steps: int, batch_size: int, seed: int) -> np.ndarray:
     an_epoch = rows // batch_size
     epochs = [rng.permutation(rows)[: an_epoch * batch_size] for _ in range(-(-steps // an_epoch))]
     return np.concatenate(epochs).reshape(-1, batch_size)[:steps] if steps else np.empty((0, batch_size), dtype=int)
+
+
+def numbers_of(training: Training, run: int) -> tuple[str, dict[str, float], int]:
+    """The entrant's name, its hyperparameters and what of PER_RUN it has, one number each, and the seed of one run.
+
+    Raises ValueError for a run that the training has not.
+    """
+    if not 0 <= run < training.runs:
+        raise ValueError(f"run = {run} is not allowed: it must be from 0 to {training.runs - 1}")
+    whole = zip(training.entrants, _entered(training.entrants, training.regime), strict=True)
+    (name, _), entrant = next(pair for pair in whole if run < pair[1].rows.stop)
+    row, given = run - entrant.rows.start, {**entrant.hypers, **entrant.settings}
+    numbers = {key: float(value[row, 0]) if np.ndim(value) else value for key, value in given.items()}
+    return name, numbers, training.regime.seeds[run % len(training.regime.seeds)]

@@ -2,15 +2,22 @@
 
 import streamlit as st
 
-from networks import TASKS
-from networks.export import curves, script
-from optimizers import RULES
+from figures import networks as figures
+from figures import theme
+from networks import Training
+from networks.inits import INITS
+from networks.report import by_class, confusion, first_weights, predicted, rows_of
+from optimizers import ENTRANTS
 from ui.board import board
-from ui.board.message import pack
-from ui.lesson import COMMON, MOST_RULES, Lesson, Ongoing, read_lesson
+from ui.board.message import pack, state_of
+from ui.carry import taken_along
+from ui.forks import forks, offer
+from ui.form import form
+from ui.gallery import gallery
+from ui.lesson import Lesson, read_lesson
+from ui.ongoing import Ongoing, lesson_of
+from ui.outcome import mistakes, sentences, signed, standing, theorem, verdict
 from ui.page import begin
-from ui.pickers import rules, slider
-from ui.ranking import number
 from ui.session import recall, remember
 
 PAGE = "networks"
@@ -20,98 +27,126 @@ FIRST = Lesson(
     (("adagrad.lr", 0.02), ("adam.lr", 0.003), ("momentum.lr", 0.05), ("rmsprop.lr", 0.002), ("sgd.lr", 0.2)),
 )
 PATIENCE = 0.4  # seconds between looks at a training that goes on
-
-
-def picked(lesson: Lesson) -> Lesson:
-    """The lesson with what the pickers say."""
-    st.session_state.setdefault(f"{PAGE}.task", lesson.task)
-    one, two = st.columns([2, 4])
-    task = one.selectbox("Task", list(TASKS), format_func=lambda key: TASKS[key].title, key=f"{PAGE}.task")
-    lesson = Lesson(task, rules(PAGE, RULES, lesson.rules, two, most=MOST_RULES), lesson.numbers).having({})
-    controls = lesson.controls
-    changed = {n: slider(PAGE, c, lesson[n], place) for (n, c), place in zip(COMMON.items(), st.columns(3), strict=True)}
-    with st.expander("Learning rates and other numbers"):
-        columns = st.columns(4)
-        for i, name in enumerate(name for name in controls if name not in COMMON):
-            changed[name] = slider(PAGE, controls[name], lesson[name], columns[i % 4])
-    return lesson.having(changed)
+SETTLED = 4  # looks after which the browser has the board and takes what is sent
+MANY = 12  # pictures, at most
+TOOLS = {"displayModeBar": False}
 
 
 def trained(lesson: Lesson) -> Ongoing:
     """The training of this lesson, begun if it is another than the last; the last is given up then."""
     going = st.session_state.get(f"{PAGE}.going")
     if going is None or going.lesson != lesson:
-        if going:
-            going.stop()
-        going = st.session_state[f"{PAGE}.going"] = Ongoing(lesson).start()
+        for one in ([going] if going else []) + forks(PAGE):
+            one.stop()
+        forks(PAGE).clear()
+        going = st.session_state[f"{PAGE}.going"] = lesson_of(lesson).start()
     return going
 
 
 def picture(going: Ongoing, *, ticking: bool) -> None:
     """Curves, planes and the table of a training; `ticking`: it is looked at again and again."""
-    if going.problem:
-        st.warning(going.problem)
-        return
-    ended, place = not going.running, st.empty()
-    if ended:
-        place.caption("Every change of a number trains anew.")
-    else:
-        place.button("Stop", on_click=going.stop, key=f"{PAGE}.stop")
-    board(pack(going), key=f"{PAGE}.board")
+    every = [going, *forks(PAGE)]
+    for one in every:
+        if one.problem:
+            st.warning(one.problem)
+    ended = not any(one.running for one in every)
+    buttons(going)
+    board(pack(going, forks(PAGE)), key=f"{PAGE}.board")
     if going.so_far is not None:
-        table(going)
-    if ended and going.so_far is not None:
-        taken_along(going)
-    if ended and ticking:
-        st.rerun()  # the whole page, which then looks no more
+        told(going.so_far, titles(every), every, tested=ended)
+    if ticking == ended and (not ended or going.looks >= SETTLED):
+        st.rerun()  # the whole page, which then looks no more, or again
 
 
-def taken_along(going: Ongoing) -> None:
-    """The curves as CSV, and a run as a script that needs torch and scikit-learn alone."""
-    training, keys = going.so_far, going.lesson.rules
-    assert training is not None  # there is one to take along
-    with st.expander("Take it along"):
-        one, two = st.columns(2)
-        titles = [RULES[key].title for key in keys]
-        one.download_button("Curves as CSV", curves(training, titles), "curves.csv", key=f"{PAGE}.csv", on_click="ignore")
-        key = two.selectbox("Script of", keys, format_func=lambda key: RULES[key].title, key=f"{PAGE}.script.rule")
-        hypers = dict(going.lesson.entrants)[key]
-        try:
-            text = script(training, key, hypers, int(going.lesson["seed"]))
-        except ValueError as error:
-            two.caption(f"{error}.")
-        else:
-            two.download_button("PyTorch script", text, f"{key}.py", key=f"{PAGE}.script", on_click="ignore")
-            two.caption("Run alone it prints the validation loss shown above, after the same steps.")
+def buttons(going: Ongoing) -> None:
+    """Pause and stop while it runs, else continue where there is something left."""
+    one, two, _ = st.columns([1, 1, 6])
+    state = state_of(going)
+    if state == "running":
+        one.button("Pause", on_click=going.pause, key=f"{PAGE}.pause", width="stretch")
+        two.button("Stop", on_click=going.stop, key=f"{PAGE}.stop", width="stretch")
+    elif state == "done":
+        one.button("Train again", on_click=lambda: st.session_state.pop(f"{PAGE}.going"), key=f"{PAGE}.again", width="stretch")
+    else:
+        one.button("Continue", on_click=going.go_on, key=f"{PAGE}.continue", width="stretch")
+        two.button("Stop", disabled=True, key=f"{PAGE}.stopped", width="stretch")
 
 
-def table(going: Ongoing) -> None:
-    """Where every run is, best first."""
+def titles(every: list[Ongoing]) -> list[str]:
+    return [ENTRANTS[key].title for key in every[0].lesson.rules] + [one.title for one in every[1:]]
+
+
+def told(training: Training, names: list[str], every: list[Ongoing], *, tested: bool) -> None:
+    """Where every run is, best first, and what can be said of that."""
+    rows = standing(training, names[: len(training.entrants)], tested=tested)
+    for one in every[1:]:
+        if one.so_far is not None:
+            rows += standing(one.so_far, [one.title], tested=tested)
+    st.table(rows)
+    for sentence in (verdict(training, names), theorem(training), *training.data.notes):
+        if sentence:
+            st.caption(sentence)
+    if training.task.init == "zeros" and len(training.task.model.layers) > 1:
+        st.caption(f"All first weights are zero: {INITS['zeros'].source}, so the network cannot tell its inputs apart.")
+
+
+def inside(going: Ongoing) -> None:
+    """What one run learned: its confusions, worst mistakes and first weights."""
     training = going.so_far
-    assert training is not None  # there is one to show
-    rows = []
-    for i, key in enumerate(going.lesson.rules):
-        gone = training.stopped[i] <= len(training.loss)
-        row = {"Rule": RULES[key].title, "lr": number(going.lesson[f"{key}.lr"])}
-        row["validation loss"] = "–" if gone else number(float(training.metrics["val_loss"][-1, i]))
-        if "val_accuracy" in training.metrics:
-            row["validation accuracy"] = "–" if gone else f"{training.metrics['val_accuracy'][-1, i]:.1%}"
-        if (training.stopped <= len(training.loss)).any():
-            row["fate"] = f"diverged at step {training.stopped[i]}" if gone else ""
-        rows.append((training.metrics["val_loss"][-1, i] if not gone else float("inf"), i, row))
-    st.table([row for *_, row in sorted(rows, key=lambda entry: entry[:2])])
+    assert training is not None  # it has ended
+    keys = list(going.lesson.rules)
+    key = st.selectbox("Run of", keys, format_func=lambda key: ENTRANTS[key].title, key=f"{PAGE}.inside")
+    run = keys.index(key) * len(training.regime.seeds)
+    if training.diverged[run]:
+        st.info(f"{ENTRANTS[key].title} diverged at step {training.stopped[run]}: what is left of it says nothing.")
+        return
+    one, two = st.columns(2)
+    if not training.data.classes:
+        truth, said = rows_of(training, "val")[1][:, 0], predicted(training, run)[0]
+        colour = theme.rule_colours(ENTRANTS)[key]
+        one.plotly_chart(figures.predictions(truth, said, colour), key=f"{PAGE}.predictions", config=TOOLS)
+        return
+    one.markdown("**What is taken for what**, on the validation set")
+    one.plotly_chart(figures.confusion(confusion(training, run), training.data.classes), key=f"{PAGE}.confusion", config=TOOLS)
+    two.markdown("**By class**")
+    names = ("precision", "recall", "F1")
+    columns = [
+        {"class": name, **dict(zip(names, (f"{value:.1%}" for value in values), strict=True)), "rows": str(rows)}
+        for name, *values, rows in by_class(training, run)
+    ]
+    two.table(columns)
+    if training.data.vocabulary and (found := sentences(training, run, 6)):
+        st.markdown("**Worst mistakes**")
+        for sentence in found:
+            st.text(sentence)
+    elif len(training.data.shape) == 3:
+        pictures, captions = mistakes(training, run, MANY)
+        if captions:
+            st.markdown("**Worst mistakes**")
+            st.html(gallery(pictures, captions, side=84))
+    if (weights := first_weights(training, run, 2 * MANY)) is not None:
+        st.markdown("**What the first units look for**: blue where ink speaks against, red where it speaks for")
+        st.html(gallery(signed(weights), [""] * len(weights), side=64))
 
 
 begin("Networks, side by side")
 kept, complaints, _ = recall(PAGE, FIRST, read_lesson)
-chosen = picked(kept)
+chosen, wrong = form(PAGE, kept)
 remember(PAGE, chosen, complaints, 0, link=chosen != kept)
-for sentence in complaints:
+for sentence in complaints + wrong:
     st.warning(sentence)
 if chosen.rules:
     going = trained(chosen)
-    ticking = going.running
-    st.caption("All rules start at the same weights and see the same minibatches.")
+    ticking = any(one.running for one in (going, *forks(PAGE)))
+    st.caption("All rules start at the same weights and see the same minibatches. Every change of a number trains anew.")
     st.fragment(picture, run_every=PATIENCE if ticking else None)(going, ticking=ticking)
+    if not ticking and going.so_far is not None:
+        look, turn, take = st.tabs(["Look inside", "Fork", "Take it along"])
+        with look:
+            inside(going)
+        with turn:
+            offer(PAGE, going)
+        with take:
+            taken_along(PAGE, going)
 else:
     st.info("Pick at least one rule to train.")

@@ -11,12 +11,14 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import networks  # noqa: F401  before pages/ is on the path, where a page is called alike
 from optimizers import ENTRANTS
 from surfaces import SURFACES
 
 ROOT = Path(__file__).parent.parent
 RACE = ROOT / "pages" / "race.py"
 PAGES = sorted((ROOT / "pages").glob("*.py"))
+TRAINING = [page for page in PAGES if "from networks" in page.read_text()]
 
 
 def opened(page: Path = RACE, **link: str) -> AppTest:
@@ -106,8 +108,8 @@ def test_the_code_is_shown_when_asked_for():
     assert "v_hat = v / (1 - beta2**t)" in code.value
 
 
-@pytest.mark.parametrize("file", ["app.py", *(f"pages/{page.name}" for page in PAGES if page.stem != "networks")])
-def test_only_the_page_of_networks_imports_torch(file):
+@pytest.mark.parametrize("file", ["app.py", *(f"pages/{page.name}" for page in PAGES if page not in TRAINING)])
+def test_only_pages_that_train_import_torch(file):
     script = (
         "import sys; from streamlit.testing.v1 import AppTest;"
         f"app = AppTest.from_file('{file}', default_timeout=60).run();"
@@ -192,7 +194,48 @@ def test_networks_can_be_taken_along():
     app.session_state["networks.going"].wait(60)
     app.run()
     assert not app.exception
-    assert len(app.get("download_button")) == 2
-    app.selectbox(key="networks.script.rule").set_value("lion").run()
+    assert len(app.get("download_button")) == 4
+    app.selectbox(key="networks.script.run").set_value("Lion").run()
     assert not app.exception
     assert any("Lion is not in torch.optim" in text.value for text in app.caption)
+
+
+def test_a_lesson_is_changed_by_its_form():
+    app = opened(ROOT / "pages" / "networks.py", task="moons_mlp", rules="adam", steps="20")
+    app.text_input(key="networks.moons_mlp.hidden").set_value("5-4").run()
+    app.selectbox(key="networks.moons_mlp.activation").set_value("gelu").run()
+    app.selectbox(key="networks.moons_mlp.seeds").set_value("3").run()
+    assert not app.exception
+    lesson = app.session_state["networks.going"].lesson
+    assert lesson.work.kind.hidden == (5, 4)
+    assert dict(lesson.choices) == {"activation": "gelu", "hidden": "5-4", "seeds": "3"}
+    app.text_input(key="networks.moons_mlp.hidden").set_value("5-y").run()
+    assert not app.exception
+    assert app.session_state["networks.going"].lesson == lesson
+    assert any("is not allowed: up to 10 widths" in warning.value for warning in app.warning)
+    app.selectbox(key="networks.task").set_value("digits_cnn").run()
+    assert not app.exception
+    assert app.session_state["networks.going"].lesson.task == "digits_cnn"
+
+
+def test_a_fork_is_made_and_dropped():
+    app = opened(ROOT / "pages" / "networks.py", task="iris_mlp", rules="adam", steps="30")
+    app.session_state["networks.going"].wait(60)
+    app.run()
+    app.selectbox(key="networks.fork.by.adam").set_value("sgd").run()
+    app.button(key="networks.fork").click().run()
+    assert not app.exception
+    (one,) = app.session_state["networks.forks"]
+    one.wait(30)
+    app.run()
+    assert not app.exception
+    assert one.title.startswith("Adam from step 15: SGD")
+    app.button(key="networks.fork.drop").click().run()
+    assert app.session_state["networks.forks"] == []
+
+
+def test_a_folder_without_data_is_refused_in_words(tmp_path):
+    app = opened(ROOT / "pages" / "networks.py", task="iris_mlp", rules="adam", steps="10")
+    app.text_input(key="networks.folder").set_value(str(tmp_path)).run()
+    assert not app.exception
+    assert any("train-images-idx3-ubyte" in warning.value for warning in app.warning)

@@ -536,22 +536,41 @@ BOARD = """(() => {
 
 def test_networks_train_at_once_and_anew_when_a_number_changes(opened):
     page = opened("networks?task=moons_mlp&rules=sgd~adam&steps=200", ".board canvas")
-    page.wait_for_function(f"{BOARD}?.running === false", timeout=20000)
+    page.wait_for_function(f"{BOARD}?.state === 'done'", timeout=20000)
     assert page.evaluate(f"{BOARD}.runs.map(run => run.title)") == ["SGD", "Adam"]
-    assert page.evaluate(f"{BOARD}.panels[0].steps.at(-1)") == 200
-    assert page.locator(".panels figure").count() == 4
+    assert page.evaluate(f"{BOARD}.panels[0].lines.at(-1).steps.at(-1)") == 200
+    assert page.locator(".panels figure").count() == 6
     assert page.locator(".planes figure").count() == 2
     page.get_by_role("combobox", name="Task").click()
     page.get_by_role("option", name="Iris, 4-8-3").click()
-    page.wait_for_function(f"{BOARD}?.running === false && !{BOARD}.shares", timeout=20000)
+    page.wait_for_function(f"{BOARD}?.state === 'done' && !{BOARD}.shares", timeout=20000)
     assert page.locator(".planes figure").count() == 0
     assert page.locator(".board").count() == 1
     page.wait_for_function("location.search.includes('task=iris_mlp')")
 
 
-def test_a_long_training_can_be_stopped(opened):
-    rules = "sgd~adam~rprop~nadam~radam~amsgrad~adamax~adadelta~momentum"
-    page = opened(f"networks?task=digits_mlp&rules={rules}&steps=5000", ".board canvas")
+LONG = "sgd~adam~rprop~nadam~radam~amsgrad~adamax~adadelta~momentum"
+
+
+def test_a_long_training_is_paused_continued_and_stopped(opened):
+    page = opened(f"networks?task=digits_mlp&rules={LONG}&steps=5000", ".board canvas")
+    page.get_by_role("button", name="Pause").click()
+    page.wait_for_function(f"{BOARD}?.state === 'paused'", timeout=5000)
+    before = page.evaluate(f"{BOARD}.share")
+    assert before < 1
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_function(f"{BOARD}?.state === 'running' && {BOARD}.share > {before}", timeout=5000)
     page.get_by_role("button", name="Stop").click()
-    page.wait_for_function(f"{BOARD}?.running === false", timeout=5000)
-    assert page.evaluate(f"{BOARD}.stopped && {BOARD}.share < 1")
+    page.wait_for_function(f"{BOARD}?.state === 'stopped'", timeout=5000)
+    assert page.evaluate(f"{BOARD}.share") < 1
+
+
+def test_a_fork_is_drawn_beside_its_parent(opened):
+    page = opened("networks?task=iris_mlp&rules=adam&steps=60", ".board canvas")
+    page.wait_for_function(f"{BOARD}?.state === 'done'", timeout=20000)
+    page.get_by_role("tab", name="Fork").click()
+    page.get_by_role("button", name="Fork", exact=True).click()
+    page.wait_for_function(f"{BOARD}?.panels[0].lines.filter(line => line.steps.at(-1) === 60).length === 4", timeout=10000)
+    assert page.evaluate(f"{BOARD}.runs[1].forked") == 30
+    lines = page.evaluate(f"{BOARD}.panels[0].lines.filter(line => !line.dashed).map(line => line.values.at(-1))")
+    assert lines[0] == lines[1]  # unchanged

@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "app.py": {"streamlit", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
     "pages": {"streamlit", "numpy", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
-    "ui": {"streamlit", "numpy", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
+    "ui": {"streamlit", "numpy", "PIL", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
     "figures": {"plotly", "numpy", "figures", "core"},
-    "networks": {"torch", "sklearn", "numpy", "networks", "core", "optimizers"},
+    "networks": {"torch", "sklearn", "scipy", "threadpoolctl", "numpy", "networks", "core", "optimizers"},
     "optimizers": {"core"},
     "surfaces": {"core"},
     "core": {"numpy", "core"},

@@ -1,16 +1,30 @@
-"""A lesson: its link, the training that goes on beside the page, and what the board is told of it."""
+"""A lesson: its link, the training that goes on beside the page, its forks, and what the board is told of it."""
 
 import json
+import re
 import struct
+from base64 import b64decode
+from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from networks import TASKS, train
-from optimizers import RULES
-from ui.board.message import SIDE, pack
-from ui.lesson import Lesson, Ongoing, plane, read_lesson
+from networks import MLP, TASKS, train
+from networks.paired import interval
+from networks.perceptron import bound
+from networks.report import by_class, confusion, first_weights, predicted, rows_of, worst
+from optimizers import ENTRANTS
+from ui import ongoing
+from ui.board.message import SIDE, pack, planes, quartiles
+from ui.forks import forked
+from ui.gallery import gallery
+from ui.lesson import CHOICES, OWN, Lesson, read_lesson, widths
+from ui.ongoing import lesson_of
+from ui.outcome import signed, standing, theorem, verdict
+from ui.own import KEPT, table_task
 
 FIRST = Lesson("digits_mlp", ("sgd", "adam"), (("adam.lr", 0.003), ("steps", 60.0)))
 
@@ -24,8 +38,46 @@ def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_lesson_survives_the_link(task):
-    lesson = Lesson(task, tuple(RULES)[:12]).having({"adam.beta1": 0.8, "batch": 32.0, "seed": 7.0})
+    lesson = Lesson(task, tuple(ENTRANTS)[:12]).having({"adam.beta1": 0.8, "batch": 32.0, "seed": 7.0, "clip_norm": 2.0})
     assert read_lesson(lesson.link(), FIRST) == (lesson, [])
+    other = {choice.name: list(choice.options(lesson.origin))[-1] for choice in lesson.offered}
+    chosen = lesson.choosing(other)
+    assert read_lesson(chosen.link(), FIRST) == (chosen, [])
+    assert chosen.work.init == "zeros"
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=[choice.name for choice in CHOICES])
+def test_every_option_of_a_choice_can_be_trained(choice):
+    offering = [task for task in TASKS.values() if len(choice.options(task)) > 1 and "mnist" not in task.key]
+    assert offering
+    for option in choice.options(offering[0]):
+        lesson = Lesson(offering[0].key, ("adam",)).choosing({choice.name: option}).having({"steps": 10.0})
+        going = lesson_of(lesson).start()
+        going.wait(60)
+        assert going.problem == ""
+        assert going.so_far is not None
+        assert going.so_far.steps == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("32-16", (32, 16)), ("8, 4", (8, 4)), ("", ()), (" 5 ", (5,)), ("3x3x3", (3, 3, 3))]
+)
+def test_widths_are_read_as_they_are_written(text, found):
+    assert widths(text) == found
+
+
+@pytest.mark.parametrize("text", ["0", "2000", "a-b", "-".join("8" * 11), "3.5"])
+def test_bad_widths_get_one_sentence(text):
+    with pytest.raises(ValueError, match=r"hidden layers = .* is not allowed: up to 10 widths from 1 to 1024"):
+        widths(text)
+
+
+def test_what_a_task_has_not_is_left_behind():
+    lesson = Lesson("digits_mlp", ("adam",)).having({"dropout": 0.3}).choosing({"activation": "gelu", "hidden": "20"})
+    assert lesson.work.kind == MLP((20,), "gelu", 0.3)
+    moved = Lesson("sentiment_lstm", lesson.rules, lesson.numbers, lesson.choices).choosing({}).having({})
+    assert moved.choices == ()
+    assert moved["dropout"] == 0.3
 
 
 @pytest.mark.parametrize(
@@ -37,6 +89,8 @@ def test_a_lesson_survives_the_link(task):
         ({"batch": "many"}, "batch = 'many' is not a number"),
         ({"adam.lr": "-1"}, "adam.lr = -1 is not allowed"),
         ({"colour": "red"}, "setting “colour” is unknown"),
+        ({"hidden": "big"}, "hidden layers = big is not allowed"),
+        ({"init": "ones"}, "init = ones is unknown"),
     ],
 )
 def test_a_bad_link_gets_one_sentence(link, told):
@@ -47,7 +101,7 @@ def test_a_bad_link_gets_one_sentence(link, told):
 
 
 def test_an_ongoing_training_is_the_training():
-    going = Ongoing(FIRST).start()
+    going = lesson_of(FIRST).start()
     going.wait(60)
     assert not going.running
     alone = train(TASKS["digits_mlp"], entrants=FIRST.entrants, steps=60, batch_size=64, seed=0)
@@ -56,55 +110,221 @@ def test_an_ongoing_training_is_the_training():
     assert going.share == 1.0
 
 
-def test_an_ongoing_training_stops_when_asked():
-    going = Ongoing(Lesson("digits_mlp", tuple(RULES)[:12]).having({"steps": 5000.0})).start()
+def test_an_ongoing_training_stops_when_asked_and_goes_on_as_if_never_stopped():
+    lesson = Lesson("digits_mlp", tuple(ENTRANTS)[:12]).having({"steps": 400.0})
+    going = lesson_of(lesson).start()
     while going.so_far is None:
         pass
-    going.stop()
+    going.pause()
     going.wait(5)
     assert not going.running
-    assert len(going.so_far.loss) < 5000
+    assert going.so_far is not None
+    assert going.so_far.steps < 400
     header, _ = read(pack(going))
-    assert (header["stopped"], header["running"]) == (True, False)
+    assert header["state"] == "paused"
+    going.go_on()
+    going.wait(60)
+    header, _ = read(pack(going))
+    assert header["state"] == "done"
+    whole = lesson_of(lesson).start()
+    whole.wait(60)
+    assert whole.so_far is not None
+    np.testing.assert_array_equal(whole.so_far.x, going.so_far.x)
+    np.testing.assert_array_equal(whole.so_far.loss, going.so_far.loss)
+
+
+def test_a_training_that_nobody_looks_at_ends(monkeypatch):
+    monkeypatch.setattr(ongoing, "UNSEEN", 0.2)
+    going = lesson_of(Lesson("digits_mlp", tuple(ENTRANTS)[:12]).having({"steps": 5000.0})).start()
+    going.wait(20)
+    assert not going.running
+    assert going.so_far is not None
+    assert going.so_far.steps < 5000
+    assert going.unfinished
 
 
 def test_a_training_that_cannot_be_says_why():
-    going = Ongoing(Lesson("iris_mlp", ("sgd",)).having({"batch": 256.0})).start()
+    going = lesson_of(Lesson("iris_mlp", ("sgd",)).having({"batch": 256.0})).start()
     going.wait(30)
     assert going.problem.startswith("batch_size = 256 is not allowed: it must be from 1 to")
 
 
-def test_the_board_is_told_what_was_recorded():
-    going = Ongoing(FIRST).start()
+@pytest.fixture(scope="module")
+def done():
+    going = lesson_of(FIRST).start()
     going.wait(60)
-    header, _ = read(pack(going))
+    assert going.so_far is not None
+    return going
+
+
+def test_the_board_is_told_what_was_recorded(done):
+    header, _ = read(pack(done))
     panels = {panel["title"]: panel for panel in header["panels"]}
-    metrics = going.so_far.metrics if going.so_far else {}
-    np.testing.assert_allclose(np.array(panels["Validation loss"]["values"]).T, metrics["val_loss"], rtol=1e-5)
-    np.testing.assert_allclose(np.array(panels["Validation accuracy"]["values"]).T, metrics["val_accuracy"], rtol=1e-5)
+    for title, solid, dashed in (("Loss", "val_loss", "train_loss"), ("Accuracy", "val_accuracy", "train_accuracy")):
+        lines = panels[title]["lines"]
+        for name, kept, first in ((solid, [line for line in lines if "dashed" not in line], 0), (dashed, lines[:2], 1)):
+            told = np.array([line["values"] for line in kept]).T
+            np.testing.assert_allclose(told, done.so_far.metrics[name][first:], rtol=1e-5)
     assert "window" not in header
+    assert len(pack(done)) < 60_000
 
 
 def test_a_diverged_run_ends_its_curve_and_is_marked():
-    going = Ongoing(Lesson("diabetes_mlp", ("sgd", "adam")).having({"sgd.lr": 100.0, "steps": 60.0})).start()
+    going = lesson_of(Lesson("diabetes_mlp", ("sgd", "adam")).having({"sgd.lr": 100.0, "steps": 60.0})).start()
     going.wait(60)
     header, _ = read(pack(going))
-    assert header["runs"][0]["stopped"] < 60
-    assert header["runs"][1]["stopped"] is None
-    assert header["panels"][0]["values"][0][-1] is None
-    assert header["panels"][0]["values"][1][-1] is not None
+    assert header["runs"][0]["fate"].startswith("diverged at step")
+    assert header["runs"][1]["fate"] == ""
+    solid = [line for line in header["panels"][0]["lines"] if "dashed" not in line]
+    assert solid[0]["values"][-1] is None
+    assert solid[1]["values"][-1] is not None
+    assert going.so_far is not None
+    assert standing(going.so_far, ["SGD", "Adam"], tested=True)[-1]["fate"].startswith("diverged")
 
 
-def test_the_plane_is_what_the_network_says():
-    going = Ongoing(Lesson("moons_mlp", ("adam",)).having({"adam.lr": 0.01, "steps": 100.0})).start()
+@pytest.mark.parametrize("task", ["moons_mlp", "blobs_softmax"])
+def test_the_plane_is_what_the_network_says(task):
+    going = lesson_of(Lesson(task, ("adam",)).having({"adam.lr": 0.01, "steps": 100.0})).start()
     going.wait(60)
     training = going.so_far
     assert training is not None
     header, arrays = read(pack(going))
-    (x0, x1, y0, y1), shares = plane(training, SIDE) or ([0.0] * 4, np.zeros(0))
+    (x0, x1, y0, y1), winners, shares = planes(training, SIDE)
     assert header["window"] == [x0, x1, y0, y1]
-    module = training.module(0)
-    point = torch.tensor([[x0, y0]], dtype=torch.float32)
-    assert shares[0, 0, 0] == pytest.approx(torch.softmax(module(point), dim=1)[0, 1].item(), abs=1e-5)
-    assert arrays["shares"].reshape(SIDE, SIDE)[0, 0] == round(255 * float(shares[0, 0, 0]))
+    said = torch.softmax(training.module(0)(torch.tensor([[x0, y0]], dtype=torch.float32)), dim=1)[0]
+    assert shares[0, 0, 0] == pytest.approx(255 * said.max().item(), abs=1)
+    assert winners[0, 0, 0] == said.argmax().item()
+    assert arrays["shares"].reshape(SIDE, SIDE)[0, 0] == shares[0, 0, 0]
     assert len(arrays["points"]) == 3 * len(training.data.x_train)
+
+
+def test_several_seeds_are_drawn_as_median_and_quartiles():
+    lesson = Lesson("iris_mlp", ("sgd", "adam")).choosing({"seeds": "3"}).having({"steps": 40.0})
+    going = lesson_of(lesson).start()
+    going.wait(60)
+    training = going.so_far
+    assert training is not None
+    assert training.runs == 6
+    header, _ = read(pack(going))
+    assert [run["title"] for run in header["runs"]] == ["SGD", "Adam"]
+    line = next(line for line in header["panels"][0]["lines"] if "dashed" not in line and line["run"] == 1)
+    values = training.metrics["val_loss"][-1, 3:]
+    np.testing.assert_allclose(
+        [line[k][-1] for k in ("low", "values", "high")], np.quantile(values, (0.25, 0.5, 0.75)), rtol=1e-5
+    )
+    assert np.isnan(quartiles(_dead(training), "val_loss", slice(0, 3))[:, -1]).all()
+
+
+def _dead(training):
+    return replace(training, stopped=np.array([1, 1, 41, 41, 41, 41]))
+
+
+def test_no_winner_is_named_when_the_interval_crosses_zero(done):
+    going = lesson_of(Lesson("iris_mlp", ("sgd", "adam")).choosing({"seeds": "5"}).having({"steps": 10.0})).start()
+    going.wait(30)
+    training = going.so_far
+    assert training is not None
+
+    def told(*losses: float) -> str:
+        metrics = {**training.metrics, "val_loss": np.array([losses])}
+        return verdict(replace(training, metrics=metrics), ["SGD", "Adam"])
+
+    apart, across = (1.0, 2.0, 3.0, 4.0, 5.0), (0.9, 2.2, 2.9, 4.2, 4.7)
+    assert told(*apart, *across).startswith("No winner: SGD ends")
+    assert told(*apart, 0.5, 1.4, 2.5, 3.6, 4.5) == (
+        "Adam ends lowest: SGD is 0.5 above it on average, 95 % interval from 0.4122 to 0.5878 over 5 paired seeds."
+    )
+    assert verdict(done.so_far, ["SGD", "Adam"]) == ""
+
+
+def test_the_interval_is_students():
+    # Student's own sleep data (Biometrika 6, 1908): differences of ten patients, mean 1.58, 95 % from 0.70 to 2.46.
+    one = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
+    other = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
+    assert interval(one, other) == pytest.approx((1.58, 0.7001, 2.4599), abs=1e-4)
+
+
+def test_a_fork_is_drawn_from_where_it_parts(done):
+    training = done.so_far
+    same = forked(training, done.lesson, 1, 33, "adam", "adam", {"lr": 0.003}, 0).start()
+    other = forked(training, done.lesson, 1, 33, "adam", "sgd", {"lr": 0.01}, 1).start()
+    for one in (same, other):
+        one.wait(30)
+    assert same.so_far is not None
+    np.testing.assert_array_equal(same.so_far.x[0], training.x[1])
+    assert "unchanged" in same.title
+    header, _ = read(pack(done, [same, other]))
+    assert [run.get("forked") for run in header["runs"]] == [None, None, 33, 33]
+    assert len({run["colour"] for run in header["runs"]}) == 4
+    line = next(line for line in header["panels"][0]["lines"] if line["run"] == 3 and "dashed" not in line)
+    assert line["steps"][0] == 33
+
+
+def test_a_report_counts_what_torch_says(done):
+    training = done.so_far
+    x, y = rows_of(training, "val")
+    said = training.module(1)(torch.from_numpy(x)).argmax(dim=1).numpy()
+    counts = confusion(training, 1)
+    assert counts.sum() == len(y)
+    assert counts.trace() == (said == y).sum()
+    name, precision, recall, f1, rows = by_class(training, 1)[3]
+    right = counts[3, 3]
+    assert (name, rows) == ("3", counts[3].sum())
+    assert (precision, recall) == pytest.approx((right / counts[:, 3].sum(), right / counts[3].sum()))
+    assert f1 == pytest.approx(2 * precision * recall / (precision + recall))
+    shares = predicted(training, 1)
+    for row, wrongly, share in worst(training, 1, 5):
+        assert wrongly == said[row] != y[row]
+        assert share == pytest.approx(shares[:, row].max())
+    weights = first_weights(training, 1, 4)
+    assert weights is not None
+    np.testing.assert_array_equal(weights[2].ravel(), next(training.module(1).parameters()).detach()[2].numpy())
+
+
+def test_novikoffs_bound_holds_for_the_perceptron():
+    lesson = Lesson("iris_perceptron", ("sgd",)).having({"batch": 1.0, "steps": 300.0, "sgd.lr": 1.0})
+    going = lesson_of(lesson).start()
+    going.wait(30)
+    training = going.so_far
+    assert training is not None
+    found = bound(*rows_of(training, "train"))
+    assert found is not None
+    mistakes = int((training.accuracy[:, 0] < 1).sum())
+    assert 0 < mistakes <= found[2]
+    assert f"SGD {mistakes}" in theorem(training)
+    crossed = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
+    assert bound(crossed, np.array([0, 0, 1, 1])) is None
+    radius, margin, most = bound(np.array([[-1.0], [1.0]]), np.array([0, 1])) or (0, 0, 0)
+    assert (radius, margin, most) == pytest.approx((2**0.5, 1.0, 2.0), rel=1e-4)
+
+
+def test_a_table_of_ones_own_becomes_a_task():
+    text = "a,b,kind\n" + "\n".join(f"{i},{i % 7},{'yes' if i % 2 else 'no'}" for i in range(60))
+    key = table_task("mine.csv", text.encode(), "")
+    going = lesson_of(Lesson(key, ("adam",)).having({"steps": 20.0, "batch": 16.0})).start()
+    going.wait(30)
+    assert going.problem == ""
+    assert going.so_far is not None
+    assert going.so_far.data.classes == ("no", "yes")
+    with pytest.raises(ValueError, match=r"picture\.png is not a table"):
+        table_task("picture.png", b"\x89PNG\xff\xfe", "")
+    for i in range(KEPT + 3):
+        table_task("mine.csv", text.encode() + b"\n" * (i + 1), "")
+    assert len(OWN) == KEPT
+
+
+def test_a_gallery_shows_the_pixels_and_takes_no_markup():
+    pixels = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+    text = gallery(pixels, ["a<b>", ""], side=40)
+    assert "a&lt;b&gt;" in text
+    assert "<b>" not in text
+    images = [np.array(Image.open(BytesIO(b64decode(one)))) for one in re.findall(r"base64,([^\"]+)", text)]
+    np.testing.assert_array_equal(images, pixels)
+
+
+def test_the_smallest_weight_is_blue_and_the_largest_red():
+    blue, white, red = signed(np.array([[[-2.0, 0.0, 2.0]]]))[0, 0].tolist()
+    assert blue[2] > blue[0]
+    assert min(white) > 230
+    assert red[0] > red[2]
+    assert (signed(np.zeros((1, 2, 2))) == white).all()

@@ -4,16 +4,26 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("core", "optimizers", "surfaces", "tests")
+PARTS = ("core", "optimizers", "surfaces", "networks", "tests")
+
+PATHS = ("tests/test_rules.py", "tests/test_simulate.py", "tests/test_sweep.py")
+NETWORKS = ("tests/test_layers.py", "tests/test_networks.py", "tests/test_train.py")
 
 ADAMS_STEPS = "equals_torch and adam and ravine"
 RECORDS = "value_belongs and (rosenbrock or ravine)"
 DIVERGENCE = "frozen or nothing_is_clipped or past_the_bound or cross_the_edge"
+BACKPROPAGATION = "by_hand_is_autograd and linear-tanh-mse"
+THROUGH_TIME = "slope_of_the_loss and LSTM"
+MASKS = "what_is_dropped and between"
+ONE_STREAM = "see_the_same and nothing"
+COUNTS = "its_slots_and_its_count and adam"
+VARIANCES = "variances_are_those"
 
 
 @pytest.fixture
@@ -24,9 +34,8 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def suite(copy: Path, *selections: str) -> subprocess.CompletedProcess[str]:
-    """The real tests of rules, loop and sweep, or some of them, run in the copy by a pytest of their own."""
-    files = ["tests/test_rules.py", "tests/test_simulate.py", "tests/test_sweep.py"]
+def suite(copy: Path, files: Sequence[str], *selections: str) -> subprocess.CompletedProcess[str]:
+    """Some of the real tests of these files, run in the copy by a pytest of their own."""
     select = " or ".join(f"({selection})" for selection in selections)
     command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *files, "-k", select]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
@@ -39,8 +48,16 @@ def plant(copy: Path, file: str, right: str, wrong: str) -> None:
     (copy / file).write_text(source.replace(right, wrong))
 
 
-def test_the_copy_is_green(copy):
-    result = suite(copy, ADAMS_STEPS, RECORDS, DIVERGENCE)
+@pytest.mark.parametrize(
+    ("files", "selections"),
+    [
+        (PATHS, (ADAMS_STEPS, RECORDS, DIVERGENCE)),
+        (NETWORKS, (BACKPROPAGATION, THROUGH_TIME, MASKS, ONE_STREAM, COUNTS, VARIANCES)),
+    ],
+    ids=["paths", "networks"],
+)
+def test_the_copy_is_green(copy, files, selections):
+    result = suite(copy, files, *selections)
     assert result.returncode == 0, result.stdout
 
 
@@ -71,10 +88,53 @@ def test_the_copy_is_green(copy):
             "judge(height(coordinates(state, course.x0.shape[1])), state)",
             id="a map's loss is that of the next step",
         ),
+        pytest.param(
+            BACKPROPAGATION,
+            "networks/layers.py",
+            "delta.sum(axis=-1, out=into[1])",
+            "into[1][:] = 0",
+            id="no slope for the biases",
+        ),
+        pytest.param(
+            THROUGH_TIME,
+            "networks/recurrent.py",
+            "0 if carried is None else of_cell * carried",
+            "of_cell * high",
+            id="forget gate's slope by the new cell",
+        ),
+        pytest.param(
+            MASKS,
+            "networks/layers.py",
+            "np.random.default_rng([seed, 2, step])",
+            "np.random.default_rng()",
+            id="dropout drawn without a seed",
+        ),
+        pytest.param(
+            ONE_STREAM,
+            "networks/train.py",
+            "        if len(x) > 1:\n            x, y = x[self.which], y[self.which]\n",
+            "        x, y = x.repeat(self.runs, 0), y.repeat(self.runs, 0)\n"
+            "        x[-1], y[-1] = self.x_train[self.batches[n - 1, 0]], self.y_train[self.batches[n - 1, 0]]\n",
+            id="other batches for one rule",
+        ),
+        pytest.param(
+            COUNTS,
+            "networks/train.py",
+            "self.groups[i] = replace(group, since=parent.groups[owner].since)",
+            "pass",
+            id="a fork counts its steps anew",
+        ),
+        pytest.param(
+            VARIANCES,
+            "networks/inits.py",
+            "math.sqrt(2 / block.fan_in)",
+            "math.sqrt(2 / block.fan_out)",
+            id="He by the outputs",
+        ),
     ],
 )
 def test_a_planted_bug_turns_the_suite_red(copy, selection, file, right, wrong):
     plant(copy, file, right, wrong)
-    result = suite(copy, selection)
+    result = suite(copy, NETWORKS if file.startswith("networks/") else PATHS, selection)
     assert result.returncode == 1, result.stdout  # tests ran and failed; 2 would be a suite that does not load
     assert "AssertionError" in result.stdout, result.stdout

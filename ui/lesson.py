@@ -1,42 +1,203 @@
-"""What is to be trained: a frozen, hashable spec that is also its link; and a training that goes on while the page lives."""
+"""What is to be trained: a frozen, hashable spec that is also its link, and the numbers and choices it is made of."""
 
-import threading
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-import numpy as np
-
-from core import Hyper
-from networks import TASKS, Training, train
-from optimizers import RULES
+from core import SCHEDULES, Hyper
+from networks import TASKS, NetworkTask
+from networks.data import Preparation
+from networks.images import Augmentation
+from networks.inits import INITS
+from networks.layers import BENDS
+from networks.losses import LOSSES
+from networks.train import REGIME
+from optimizers import ENTRANTS
 from ui.spec import SEPARATOR, Control
 
 MOST_RULES = 12
 STEPS = Hyper(10, 5000, "log", whole=True, name="steps", default=400, help="How many minibatches every rule sees.")
-BATCH = Hyper(1, 256, "log", whole=True, name="batch", default=64, help="Rows of the training set in each minibatch.")
-SEED = Hyper(0, 9999, whole=True, name="seed", default=0, help="Which split, first parameters and order of the batches.")
-COMMON = {hyper.name: Control(hyper.name, "Training", hyper) for hyper in (STEPS, BATCH, SEED)}
+BATCH = Hyper(1, 4000, "log", whole=True, name="batch", default=64, help="Rows of the training set in each minibatch.")
+SEED = Hyper(0, 9999, whole=True, name="seed", default=0, help="Which split, first parameters, order of the batches, dropout.")
+DROPOUT = Hyper(
+    0.05,
+    0.9,
+    off=0.0,
+    name="dropout",
+    default=0.0,
+    help="This share of the hidden units is left out at each step, the same for all.",
+)
+NOISE = Hyper(0.01, 3, "log", off=0.0, name="noise", default=0.0, help="Normal noise on the training inputs, in deviations.")
+SHIFT = Hyper(1, 6, whole=True, off=0.0, name="shift", default=0.0, help="Images are moved by up to so many pixels.")
+ROTATE = Hyper(1, 45, whole=True, off=0.0, name="rotate", default=0.0, help="Images are turned by up to so many degrees.")
+
+
+def _controls(group: str, *hypers: Hyper) -> dict[str, Control]:
+    return {hyper.name: Control(hyper.name, group, hyper) for hyper in hypers}
+
+
+COMMON = _controls("Common", STEPS, BATCH, SEED)
+NETWORK, DATA, TRAINING = "Network", "Data", "Training"
+
+Options = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several words a person may choose; `options` of a task, by their titles, and the one that it begins with."""
+
+    name: str
+    title: str
+    group: str
+    options: Callable[[NetworkTask], Options]
+    default: Callable[[NetworkTask], str]
+    help: str = ""
+
+
+def _losses(task: NetworkTask) -> Options:
+    fitting = (loss for loss in LOSSES.values() if loss.classes == bool(task.classes))
+    return {loss.key: loss.title for loss in fitting if task.classes in (0, 2) or loss.outputs(task.classes) > 1}
+
+
+def _always(options: Options) -> Callable[[NetworkTask], Options]:
+    return lambda task: options
+
+
+def _classes_only(options: Options) -> Callable[[NetworkTask], Options]:
+    return lambda task: options if task.classes else {}
+
+
+ACTIVATION = "activation"
+FOLDS = 5
+_FOLDS = {"0": "one split, 70 : 15 : 15"} | {str(i): f"fold {i} of {FOLDS}" for i in range(1, FOLDS + 1)}
+CHOICES = (
+    Choice(
+        "seeds", "Seeds", "Common", _always({"1": "1", "3": "3", "5": "5"}), lambda task: "1", "Each rule runs once a seed."
+    ),
+    Choice(
+        ACTIVATION,
+        "Activation",
+        NETWORK,
+        lambda task: {key: bend.title for key, bend in BENDS.items()} if hasattr(task.kind, ACTIVATION) else {},
+        lambda task: getattr(task.kind, ACTIVATION),
+    ),
+    Choice("init", "First weights", NETWORK, _always({key: i.title for key, i in INITS.items()}), lambda task: task.init),
+    Choice("loss", "Loss", NETWORK, _losses, lambda task: task.loss),
+    Choice(
+        "scaling",
+        "Scaling",
+        DATA,
+        lambda task: (
+            {"own": "as is usual for these data", "none": "none", "standard": "mean 0, deviation 1", "minmax": "0 to 1"}
+            if not task.words
+            else {}
+        ),
+        lambda task: task.preparation.scaling,
+    ),
+    Choice(
+        "outliers",
+        "Outliers",
+        DATA,
+        lambda task: {} if task.words else {"keep": "kept", "clip": "clipped to Tukey’s fences"},
+        lambda task: task.preparation.outliers,
+    ),
+    Choice("fold", "Validation set", DATA, _always(_FOLDS), lambda task: "0"),
+    Choice(
+        "balance",
+        "Smaller classes",
+        DATA,
+        _classes_only({"none": "as they are", "oversample": "drawn again", "weights": "weigh more"}),
+        lambda task: "none",
+    ),
+    Choice(
+        "flip",
+        "Mirrored images",
+        DATA,
+        lambda task: {"no": "none", "yes": "half of them"} if pictured(task) else {},
+        lambda task: "no",
+    ),
+    Choice(
+        "schedule", "Schedule of lr", TRAINING, _always({k: s.title for k, s in SCHEDULES.items()}), lambda task: "constant"
+    ),
+)
+
+HIDDEN = "hidden"
+"""The name in links of the widths of the hidden layers, as in 32-16."""
+
+OWN: dict[str, NetworkTask] = {}
+"""Tasks from files that people gave, by their key; the newest few."""
+
+
+def task_of(key: str) -> NetworkTask | None:
+    return TASKS.get(key) or OWN.get(key)
+
+
+def pictured(task: NetworkTask) -> bool:
+    """Whether the inputs are images, also where the network takes them as a line of pixels."""
+    return not task.words and (len(task.shape) == 3 or task.image)
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """The widths of hidden layers, as in 32-16; empty for none. ValueError says in one sentence what is wrong."""
+    words = [word for word in re.split(r"[-–,\s×x]+", text.strip()) if word]
+    if len(words) > 10 or not all(word.isdigit() and 1 <= int(word) <= 1024 for word in words):
+        raise ValueError(f"hidden layers = {text[:40]} is not allowed: up to 10 widths from 1 to 1024, as in 32-16, or nothing")
+    return tuple(map(int, words))
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Which rules learn which task, and how; `numbers` holds what differs from its default."""
+    """Which rules learn which task, and how; `numbers` and `choices` hold what differs from the default."""
 
     task: str
     rules: tuple[str, ...]
     numbers: tuple[tuple[str, float], ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def origin(self) -> NetworkTask:
+        """The task as it is listed."""
+        found = task_of(self.task)
+        assert found  # a lesson is only made of a task that there is
+        return found
+
+    @property
+    def offered(self) -> list[Choice]:
+        """The choices that this task has."""
+        return [choice for choice in CHOICES if len(choice.options(self.origin)) > 1]
+
+    def choice(self, name: str) -> str:
+        """What is chosen."""
+        if name == HIDDEN:
+            return dict(self.choices).get(name, "-".join(map(str, getattr(self.origin.kind, HIDDEN))))
+        one = next(choice for choice in CHOICES if choice.name == name)
+        return dict(self.choices).get(name, one.default(self.origin))
+
+    @property
+    def deep(self) -> bool:
+        """Whether there are hidden layers to choose."""
+        return hasattr(self.origin.kind, HIDDEN)
 
     @property
     def controls(self) -> dict[str, Control]:
         """Every number of this lesson, by its name in the link."""
+        task, schedule = self.origin, SCHEDULES[self.choice("schedule")]
         own = {
             f"{key}.{name}": Control(f"{key}.{name}", key, hyper)
             for key in self.rules
-            for name, hyper in RULES[key].hypers.items()
+            for name, hyper in ENTRANTS[key].hypers.items()
         }
-        return COMMON | own
+        data = [NOISE] if not task.words else []
+        return {
+            **COMMON,
+            **own,
+            **(_controls(NETWORK, DROPOUT) if hasattr(task.kind, DROPOUT.name) else {}),
+            **_controls(DATA, *data, *([SHIFT, ROTATE] if pictured(task) else [])),
+            **_controls(TRAINING, *REGIME.values()),
+            **{f"{schedule.key}.{n}": Control(f"{schedule.key}.{n}", TRAINING, h) for n, h in schedule.hypers.items()},
+        }
 
     def __getitem__(self, name: str) -> float:
         return dict(self.numbers).get(name, self.controls[name].hyper.default)
@@ -47,16 +208,78 @@ class Lesson:
         kept = {k: v for k, v in merged.items() if k in controls and v != controls[k].hyper.default}
         return replace(self, numbers=tuple(sorted(kept.items())))
 
+    def choosing(self, choices: Mapping[str, str]) -> "Lesson":
+        """The same lesson with other choices; those that its task has not are left out. ValueError for a bad one."""
+        merged, kept = {**dict(self.choices), **choices}, {}
+        for choice in self.offered:
+            chosen = merged.get(choice.name, choice.default(self.origin))
+            options = choice.options(self.origin)
+            if chosen not in options:
+                raise ValueError(f"{choice.name} = {chosen[:40]} is unknown: allowed is one of {', '.join(options)}")
+            if chosen != choice.default(self.origin):
+                kept[choice.name] = chosen
+        if self.deep and HIDDEN in merged and widths(merged[HIDDEN]) != getattr(self.origin.kind, HIDDEN):
+            kept[HIDDEN] = "-".join(map(str, widths(merged[HIDDEN])))
+        return replace(self, choices=tuple(sorted(kept.items())))
+
+    @property
+    def work(self) -> NetworkTask:
+        """The task with everything that was chosen."""
+        task, changed = self.origin, {}
+        if self.deep:
+            changed[HIDDEN] = widths(self.choice(HIDDEN))
+        if hasattr(task.kind, ACTIVATION):
+            changed[ACTIVATION] = self.choice(ACTIVATION)
+        if DROPOUT.name in self.controls:
+            changed[DROPOUT.name] = self[DROPOUT.name]
+        fold = int(self.choice("fold"))
+        preparation = Preparation(
+            scaling=self._word("scaling"),
+            outliers=self._word("outliers"),
+            balance="oversample" if self._word("balance") == "oversample" else "none",
+            fold=max(fold - 1, 0),
+            folds=FOLDS if fold else 0,
+            noise=self[NOISE.name] if NOISE.name in self.controls else 0.0,
+        )
+        kind: Any = task.kind
+        return replace(
+            task, kind=replace(kind, **changed), loss=self.choice("loss"), init=self.choice("init"), preparation=preparation
+        )
+
+    def _word(self, name: str) -> Any:
+        return self.choice(name)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        first = int(self["seed"])
+        return tuple(range(first, first + int(self.choice("seeds"))))
+
     @property
     def entrants(self) -> list[tuple[str, dict[str, float]]]:
         """As `networks.train` takes them."""
-        return [(key, {name: self[f"{key}.{name}"] for name in RULES[key].hypers}) for key in self.rules]
+        return [(key, {name: self[f"{key}.{name}"] for name in ENTRANTS[key].hypers}) for key in self.rules]
+
+    @property
+    def regime(self) -> dict[str, Any]:
+        """All other arguments of `networks.train`."""
+        schedule, controls = SCHEDULES[self.choice("schedule")], self.controls
+        moved = [self[name] if name in controls else 0.0 for name in (SHIFT.name, ROTATE.name)]
+        changed = Augmentation(int(moved[0]), moved[1], self.choice("flip") == "yes")
+        return {
+            "steps": int(self["steps"]),
+            "batch_size": int(self["batch"]),
+            "seed": self.seeds,
+            "schedule": schedule.with_(**{name: self[f"{schedule.key}.{name}"] for name in schedule.hypers}),
+            **{name: self[name] for name in REGIME},
+            "class_weights": self.choice("balance") == "weights",
+            "augmentation": changed if changed != Augmentation() else None,
+        }
 
     def link(self) -> dict[str, str]:
         """The query parameters that restore this lesson."""
         controls = self.controls
         numbers = {name: controls[name].write(value) for name, value in self.numbers}
-        return {"task": self.task, "rules": SEPARATOR.join(self.rules), **numbers}
+        return {"task": self.task, "rules": SEPARATOR.join(self.rules), **dict(self.choices), **numbers}
 
 
 def read_lesson(link: Mapping[str, str], default: Lesson) -> tuple[Lesson, list[str]]:
@@ -65,15 +288,18 @@ def read_lesson(link: Mapping[str, str], default: Lesson) -> tuple[Lesson, list[
         return default, []
     problems: list[str] = []
     task = link.get("task", default.task)
-    if task not in TASKS:
+    if task_of(task) is None:
         problems.append(f"The link's task “{task[:40]}” is unknown: {default.task} is shown instead.")
         task = default.task
     asked = [word for word in dict.fromkeys(link.get("rules", "").replace(",", SEPARATOR).split(SEPARATOR)) if word]
-    problems.extend(f"The link's rule “{word[:40]}” is unknown: it is left out." for word in asked if word not in RULES)
-    rules = tuple(word for word in asked if word in RULES)[:MOST_RULES]
-    lesson = Lesson(task, rules) if rules else replace(default, task=task)
+    problems.extend(f"The link's rule “{word[:40]}” is unknown: it is left out." for word in asked if word not in ENTRANTS)
+    rules = tuple(word for word in asked if word in ENTRANTS)[:MOST_RULES]
+    lesson = Lesson(task, rules) if rules else replace(default, task=task, choices=())
+    names = {choice.name for choice in lesson.offered} | ({HIDDEN} if lesson.deep else set())
+    for name in sorted(link.keys() & names):
+        lesson = _granted(problems, lesson, partial(lesson.choosing, {name: link[name]}))
     numbers = {}
-    for name in sorted(link.keys() - {"task", "rules"}):
+    for name in sorted(link.keys() - names - {"task", "rules"}):
         control = lesson.controls.get(name)
         if control is None:
             problems.append(f"The link's setting “{name[:40]}” is unknown: it is ignored.")
@@ -85,77 +311,9 @@ def read_lesson(link: Mapping[str, str], default: Lesson) -> tuple[Lesson, list[
     return lesson.having(numbers), problems
 
 
-@dataclass
-class Ongoing:
-    """A training in a thread of its own: what there is of it so far, and how to end it."""
-
-    lesson: Lesson
-    so_far: Training | None = None
-    share: float = 0.0
-    problem: str = ""
-    seconds: float = 0.0
-    _wish: threading.Event = field(default_factory=threading.Event, repr=False)
-    _thread: threading.Thread | None = field(default=None, repr=False)
-
-    def start(self) -> "Ongoing":
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        return self
-
-    def stop(self) -> None:
-        """Ask it to end; it does within a few steps."""
-        self._wish.set()
-
-    @property
-    def running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
-
-    @property
-    def stopped(self) -> bool:
-        return self._wish.is_set()
-
-    def wait(self, seconds: float) -> None:
-        assert self._thread  # it was started
-        self._thread.join(seconds)
-
-    def _run(self) -> None:
-        begin = time.perf_counter()
-        lesson = self.lesson
-        try:
-            done = train(
-                TASKS[lesson.task],
-                entrants=lesson.entrants,
-                steps=int(lesson["steps"]),
-                batch_size=int(lesson["batch"]),
-                seed=int(lesson["seed"]),
-                watch=self._watched,
-                progress=self._told(begin),
-                should_stop=self._wish.is_set,
-            )
-        except ValueError as error:
-            self.problem = f"{error}."
-        else:
-            self.so_far = done
-            self.seconds = time.perf_counter() - begin
-
-    def _watched(self, training: Training) -> None:
-        self.so_far = training
-
-    def _told(self, begin: float) -> Any:
-        def tell(share: float) -> None:
-            self.share, self.seconds = share, time.perf_counter() - begin
-
-        return tell
-
-
-def plane(training: Training, side: int) -> tuple[list[float], np.ndarray] | None:
-    """For inputs in the plane: the window (x from, to, y from, to) and the share of class 1, (runs, side, side) from 0 to 1."""
-    x = training.data.x_train.numpy()
-    if x.shape[1] != 2:
-        return None
-    (x0, y0), (x1, y1) = x.min(axis=0) - 0.3, x.max(axis=0) + 0.3
-    points = np.stack(np.meshgrid(np.linspace(x0, x1, side), np.linspace(y0, y1, side)), axis=-1).reshape(-1, 2)
-    with np.errstate(all="ignore"):
-        outputs = training.task.model.forward(training.x, points.astype(training.x.dtype))[-1]
-        shares = 1 / (1 + np.exp(outputs[:, 0] - outputs[:, 1]))
-    return [float(v) for v in (x0, x1, y0, y1)], shares.reshape(-1, side, side)
+def _granted(problems: list[str], lesson: Lesson, wish: Callable[[], Lesson]) -> Lesson:
+    try:
+        return wish()
+    except ValueError as error:
+        problems.append(f"The link's {error}; it is left as it is.")
+        return lesson

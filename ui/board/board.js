@@ -15,7 +15,7 @@ class Panel extends Layers {
     Object.assign(this, { panel, message, colours, log: panel.scale === "log" });
     write(this.title, panel.title);
     this.resize();
-    const seen = panel.values.flat().filter((v) => v !== null && (!this.log || v > 0));
+    const seen = panel.lines.flatMap((line) => [line.values, line.low ?? [], line.high ?? []].flat()).filter((v) => v !== null && (!this.log || v > 0));
     const scaled = this.log ? seen.map(Math.log10) : seen;
     let [low, high] = [Math.min(...scaled), Math.max(...scaled)];
     if (panel.scale === "share") [low, high] = [Math.min(low, 0.9), 1];
@@ -53,18 +53,45 @@ class Panel extends Layers {
     }
     g.textAlign = "center";
     for (const v of ticks(0, this.message.steps, 5)) if (v === Math.round(v)) g.fillText(String(v), Math.min(this.x(v), this.w - 16), this.h - 6);
-    g.lineWidth = 2;
-    this.message.runs.forEach((run, r) => {
-      g.strokeStyle = run.colour;
+    for (const line of this.panel.lines) {
+      const { colour, forked } = this.message.runs[line.run];
+      g.strokeStyle = g.fillStyle = colour;
+      if (line.low) this.band(g, line);
+      g.lineWidth = line.dashed ? 1.25 : 2;
+      g.globalAlpha = line.dashed ? 0.7 : 1;
+      g.setLineDash(line.dashed ? [3, 4] : []);
       g.beginPath();
       let open = false;
-      this.panel.values[r].forEach((v, i) => {
-        const on = v !== null && (!this.log || v > 0);
-        if (on) open ? g.lineTo(this.x(this.panel.steps[i]), this.y(v)) : g.moveTo(this.x(this.panel.steps[i]), this.y(v));
+      line.values.forEach((v, i) => {
+        const on = this.on(v);
+        if (on) open ? g.lineTo(this.x(line.steps[i]), this.y(v)) : g.moveTo(this.x(line.steps[i]), this.y(v));
         open = on;
       });
       g.stroke();
-    });
+      g.setLineDash([]);
+      if (forked !== undefined && !line.dashed && this.on(line.values[0])) {
+        g.beginPath();
+        g.arc(this.x(line.steps[0]), this.y(line.values[0]), 4, 0, 7);
+        g.fill();
+      }
+      g.globalAlpha = 1;
+    }
+  }
+
+  on(v) {
+    return v !== null && (!this.log || v > 0);
+  }
+
+  // Between the quartiles over the seeds.
+  band(g, { steps, low, high }) {
+    const there = steps.map((_, i) => i).filter((i) => this.on(low[i]) && this.on(high[i]));
+    if (!there.length) return;
+    g.globalAlpha = 0.16;
+    g.beginPath();
+    for (const i of there) g.lineTo(this.x(steps[i]), this.y(high[i]));
+    for (const i of there.reverse()) g.lineTo(this.x(steps[i]), this.y(low[i]));
+    g.fill();
+    g.globalAlpha = 1;
   }
 
   // What every run is at, where the pointer is.
@@ -72,17 +99,19 @@ class Panel extends Layers {
     this.at = at;
     const g = this.head;
     this.clear(g);
-    const { steps, values } = this.panel;
-    if (at === null || at === undefined || !steps.length) return write(this.now, "");
-    const i = steps.reduce((best, step, k) => (Math.abs(this.x(step) - at) < Math.abs(this.x(steps[best]) - at) ? k : best), 0);
+    const lines = this.panel.lines.filter((line) => !line.dashed && line.steps.length);
+    if (at === null || at === undefined || !lines.length) return write(this.now, "");
+    const near = (steps) => steps.reduce((best, step, k) => (Math.abs(this.x(step) - at) < Math.abs(this.x(steps[best]) - at) ? k : best), 0);
+    const step = lines[0].steps[near(lines[0].steps)];
     g.strokeStyle = this.colours.text;
     g.globalAlpha = 0.5;
     g.beginPath();
-    g.moveTo(this.x(steps[i]), 6);
-    g.lineTo(this.x(steps[i]), this.h - 22);
+    g.moveTo(this.x(step), 6);
+    g.lineTo(this.x(step), this.h - 22);
     g.stroke();
     g.globalAlpha = 1;
-    write(this.now, `step ${steps[i]}: ` + this.message.runs.map((run, r) => `${run.title} ${values[r][i] === null ? "–" : readable(values[r][i])}`).join(", "));
+    const told = lines.filter((line) => line.steps[0] <= step).map((line) => [this.message.runs[line.run].title, line.values[near(line.steps)]]);
+    write(this.now, `step ${step}: ` + told.map(([title, v]) => `${title} ${v === null ? "–" : readable(v)}`).join(", "));
   }
 }
 
@@ -96,17 +125,16 @@ class Plane extends Layers {
     this.box.append(this.title, figure);
   }
 
-  take(run, shares, { window: [x0, x1, y0, y1], points }, colours) {
+  take(run, winners, shares, { window: [x0, x1, y0, y1], points, classes }, colours) {
     write(this.title, run.title);
     this.resize();
     const side = Math.sqrt(shares.length);
     const picture = new ImageData(side, side);
     for (let i = 0; i < shares.length; i++) {
-      const u = shares[i] / 255;
       const to = 4 * (side * (side - 1 - Math.floor(i / side)) + (i % side));
-      const tint = u < 0.5 ? colours.classes[0] : colours.classes[1];
+      const tint = colours.classes[winners[i]];
       for (let c = 0; c < 3; c++) picture.data[to + c] = tint[c];
-      picture.data[to + 3] = 30 + 300 * Math.abs(u - 0.5);
+      picture.data[to + 3] = 30 + (150 * (shares[i] / 255 - 1 / classes)) / (1 - 1 / classes);
     }
     const small = new OffscreenCanvas(side, side);
     small.getContext("2d").putImageData(picture, 0, 0);
@@ -131,9 +159,10 @@ class Board {
     [this.left, this.right] = [make("span"), make("span")];
     this.told.append(this.left, this.right);
     this.names = make("div", { className: "names" });
+    this.key = make("div", { className: "told", textContent: "Solid: on the validation set. Dashed: mean over the minibatches since the last mark." });
     this.panelBox = make("div", { className: "panels" });
     this.planeBox = make("div", { className: "planes" });
-    this.root.replaceChildren(this.bar, this.told, this.names, this.panelBox, this.planeBox); // mounted again it finds its old self
+    this.root.replaceChildren(this.bar, this.told, this.names, this.key, this.panelBox, this.planeBox); // mounted again it finds its old self
     [this.panels, this.planes] = [[], []];
     this.watch = new ResizeObserver(() => this.message && this.draw());
     this.watch.observe(this.root);
@@ -152,25 +181,27 @@ class Board {
 
   // All that there is; with `themeOnly` nothing unless the page's theme has changed.
   draw(themeOnly = false) {
-    const { runs, steps, share, seconds, running, stopped, panels, shares } = this.message;
+    const { runs, steps, share, seconds, state, panels, winners, shares } = this.message;
     const colours = themed(this.root, this.message.theme, this.colours);
     if (themeOnly && colours === this.colours) return;
     this.colours = colours;
     this.bar.style.setProperty("--at", `${100 * share}%`);
     this.bar.setAttribute("aria-valuenow", Math.round(100 * share));
     const pace = seconds > 0 ? (share * steps) / seconds : 0;
-    write(this.left, running ? `Step ${Math.round(share * steps)} of ${steps}` : stopped && share < 1 ? `Stopped at step ${Math.round(share * steps)} of ${steps}` : `${steps} steps done`);
-    write(this.right, pace ? `${Math.round(pace)} steps a second, ${running ? `${Math.ceil((steps * (1 - share)) / pace)} s left` : `${seconds.toFixed(1)} s in all`}` : "");
+    const step = Math.round(share * steps);
+    write(this.left, state === "done" ? `${step} steps done` : `${{ running: "Step", paused: "Paused at step", stopped: "Stopped at step" }[state]} ${step} of ${steps}`);
+    write(this.right, pace ? `${readable(+pace.toPrecision(3))} steps a second, ${state === "running" ? `${Math.ceil((steps * (1 - share)) / pace)} s left` : `${seconds.toFixed(1)} s in all`}` : "");
     this.names.replaceChildren(...runs.map((run) => {
       const name = make("span");
-      name.append(dot(run.colour), run.title + (run.stopped ? ` ✕ step ${run.stopped}` : ""));
+      name.append(dot(run.colour), run.title + (run.fate ? ` – ${run.fate}` : ""));
       return name;
     }));
+    this.key.hidden = !panels.length;
     this.fit(this.panels, panels.length, Panel, this.panelBox);
     panels.forEach((panel, i) => this.panels[i].take(panel, this.message, colours));
     this.fit(this.planes, shares ? runs.length : 0, Plane, this.planeBox);
     const each = shares ? shares.length / runs.length : 0;
-    this.planes.forEach((one, r) => one.take(runs[r], shares.subarray(r * each, (r + 1) * each), this.message, colours));
+    this.planes.forEach((one, r) => one.take(runs[r], ...[winners, shares].map((all) => all.subarray(r * each, (r + 1) * each)), this.message, colours));
   }
 
   fit(list, many, Kind, box) {

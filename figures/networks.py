@@ -1,0 +1,66 @@
+"""What a trained network confuses, and what it predicts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from figures import theme
+
+
+def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
+    """True classes down, said classes across; the diagonal is right, and left uncoloured so that mistakes stand out."""
+    mistakes = counts.astype(float)
+    np.fill_diagonal(mistakes, 0)
+    down, across = np.nonzero(counts)
+    figure = go.Figure(
+        go.Heatmap(
+            z=mistakes,
+            x=classes,
+            y=classes,
+            customdata=counts,
+            hovertemplate="%{y}, said to be %{x}: %{customdata}<extra></extra>",
+            colorscale=[[0, "rgba(120, 135, 150, 0.07)"], [1, theme.MISTAKE]],
+            zmin=0,
+            zmax=max(float(mistakes.max()), 1.0),
+            showscale=False,
+            xgap=2,
+            ygap=2,
+        )
+    )
+    names = np.array(classes)  # the numbers are a trace of their own: a heatmap's would be drawn for a light page
+    ink = np.where(mistakes[down, across] > 0.4 * mistakes.max(), "#ffffff", theme.TICK)
+    figure.add_scatter(
+        x=names[across],
+        y=names[down],
+        text=counts[down, across].astype(str),
+        mode="text",
+        textfont={"color": ink.tolist(), "size": 13},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.update_layout(height=380, margin={"l": 10, "r": 10, "t": 10, "b": 10})
+    figure.update_xaxes(title="said to be", type="category", showgrid=False, side="bottom")
+    figure.update_yaxes(title="true class", type="category", autorange="reversed", showgrid=False)
+    return figure
+
+
+def predictions(truth: np.ndarray, said: np.ndarray, colour: str) -> go.Figure:
+    """Each row's number against what was predicted; on the line it would be right."""
+    ends = [float(min(truth.min(), said.min())), float(max(truth.max(), said.max()))]
+    figure = go.Figure(
+        [
+            go.Scatter(x=ends, y=ends, mode="lines", line={"color": theme.TICK, "dash": "dot"}, hoverinfo="skip"),
+            go.Scatter(
+                x=truth,
+                y=said,
+                mode="markers",
+                marker={"color": colour, "size": 6, "opacity": 0.7},
+                hovertemplate="is %{x:.3g}, predicted %{y:.3g}<extra></extra>",
+            ),
+        ]
+    )
+    figure.update_layout(height=380, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False)
+    figure.update_xaxes(title="is")
+    figure.update_yaxes(title="predicted")
+    return figure

@@ -1,0 +1,217 @@
+"""Tables from a user's own files: MNIST's IDX format, CIFAR-10's batches, CSV."""
+
+import csv
+import gzip
+import io
+import math
+import pickle
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from networks.data import Table
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
+
+MISSING = {"", "?", "na", "nan"}
+"""Cells without a value, in small letters."""
+
+MOST_CLASSES = 20
+"""Different whole numbers in a target column that still count as classes."""
+
+
+def mnist_folder(folder: str | Path) -> Table:
+    """The images and labels of the four IDX files of MNIST and its kin, training and test joined, plain or as .gz.
+
+    Pixels (rows, height·width) float32 from 0 to 1. Raises ValueError for a file that is missing, of another format or cut
+    short, and where images and labels are not as many. Format: LeCun, Cortes & Burges, yann.lecun.com/exdb/mnist.
+    """
+    images, labels = [], []
+    for part in ("train", "t10k"):
+        images.append(_idx(Path(folder), f"{part}-images-idx3-ubyte", 3))
+        labels.append(_idx(Path(folder), f"{part}-labels-idx1-ubyte", 1))
+        if len(images[-1]) != len(labels[-1]):
+            raise ValueError(f"{part} has {len(images[-1])} images and {len(labels[-1])} labels: they must be as many")
+    sizes = [part.shape[1:] for part in images]
+    if sizes[0] != sizes[1]:
+        raise ValueError(f"the images of train and t10k have sizes {sizes[0]} and {sizes[1]}: allowed is one size for both")
+    y = np.concatenate(labels).astype(int)
+    return Table(
+        _pixels(np.concatenate([part.reshape(len(part), -1) for part in images])),
+        y,
+        tuple(str(label) for label in range(y.max(initial=0) + 1)),
+        (1, *sizes[0]),
+        "none",
+    )
+
+
+def cifar10_folder(folder: str | Path) -> Table:
+    """The six batches of CIFAR-10, training and test joined, of the Python version or the binary one (.bin).
+
+    Pixels (rows, 3·32·32) float32 from 0 to 1: red, green, then blue. Raises ValueError for a file that is missing, of
+    another format or cut short. Format: Krizhevsky, www.cs.toronto.edu/~kriz/cifar.html.
+    """
+    batches = [_cifar10_batch(Path(folder), name) for name in CIFAR10_BATCHES]
+    pixels, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
+    return Table(_pixels(pixels), labels.astype(int), CIFAR10_CLASSES, (3, 32, 32), "none")
+
+
+def csv_table(text: str, target: str | None = None) -> Table:
+    """Columns of numbers and a target, which is the last column unless another is named; commas, semicolons or tabs between.
+
+    The first line names the columns, unless it has a number: then they are "column 1", "column 2" and so on. Empty cells,
+    "?", "NA" and "NaN" are missing values. Words in the target are classes, and so are at most 20 different whole numbers
+    with three rows or more each on average; any other target is a number to predict, in deviations over all rows.
+
+    Raises ValueError, naming column or line, for rows of unequal length, fewer than 10 rows, words outside the target, a
+    column without a value, a target that has a gap or only one value, and a target that is no column.
+    """
+    names, lines, rows = _cells(text.removeprefix("\ufeff"))
+    if target is not None and target not in names:
+        raise ValueError(f"target = {target!r} is not allowed: it must be one of {', '.join(names)}")
+    place = len(names) - 1 if target is None else names.index(target)
+    columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
+    cells = columns.pop(names[place])
+    x = np.stack([_numbers(name, column, lines) for name, column in columns.items()], axis=1)
+    y, classes = _target(names[place], cells, lines)
+    return Table(x, y, classes, (x.shape[1],))
+
+
+def _pixels(values: np.ndarray) -> np.ndarray:
+    """Bytes as float32 from 0 to 1: float64 would take half a gigabyte for MNIST, three times as much for CIFAR-10."""
+    return values.astype(np.float32) / np.float32(255)
+
+
+def _idx(folder: Path, name: str, dimensions: int) -> np.ndarray:
+    """The bytes of an IDX file in the dimensions that its header tells."""
+    if (folder / name).is_file():
+        content = (folder / name).read_bytes()
+    elif (folder / f"{name}.gz").is_file():
+        try:
+            content = gzip.decompress((folder / f"{name}.gz").read_bytes())
+        except (OSError, EOFError, zlib.error):
+            raise ValueError(f"{name}.gz cannot be unpacked: it must be a whole gzip file") from None
+    else:
+        raise ValueError(f"{name} is missing in {folder}: it must be there, plain or as .gz")
+    magic, start = bytes([0, 0, 8, dimensions]), 4 + 4 * dimensions
+    if content[:4] != magic:
+        raise ValueError(
+            f"{name} begins with {content[:4].hex() or 'nothing'}: it must begin with {magic.hex()}, as IDX files do"
+        )
+    shape = tuple(int(size) for size in np.frombuffer(content[4:start].ljust(start - 4, b"\0"), ">u4"))
+    whole = start + math.prod(shape)
+    if len(content) != whole:
+        raise ValueError(f"{name} has {len(content)} bytes: by its header it must have {whole}")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def _cifar10_batch(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (rows, 3072) and labels (rows,), bytes both."""
+    if (folder / name).is_file():
+        pixels, labels = _unpickled(folder / name)
+    elif (folder / f"{name}.bin").is_file():
+        content = np.fromfile(folder / f"{name}.bin", np.uint8)
+        if len(content) % 3073 or not len(content):
+            raise ValueError(f"{name}.bin has {len(content)} bytes: it must have 3073 for each image")
+        pixels, labels = content.reshape(-1, 3073)[:, 1:], content.reshape(-1, 3073)[:, 0]
+    else:
+        raise ValueError(f"{name} is missing in {folder}: it must be there, or {name}.bin")
+    if len(labels) and labels.max() > 9:
+        raise ValueError(f"{name} has a label {labels.max()}: labels must be from 0 to 9")
+    return pixels, labels
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads arrays of numbers alone, for a pickle can name any function of any module to be called.
+
+    The names are those of the published files, written by Python 2, and of numpy 2.
+    """
+
+    # An array tells by itself which function rebuilds it, whatever module numpy keeps that function in.
+    arrays = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): str.encode} | {
+        (f"numpy.{core}.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0] for core in ("core", "_core")
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in self.arrays:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return self.arrays[module, name]
+
+
+def _unpickled(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        batch = _Unpickler(io.BytesIO(file.read_bytes()), encoding="bytes").load()
+        pixels, labels = batch[b"data"], np.array(batch[b"labels"], dtype=np.uint8)
+        good = pixels.dtype == np.uint8 and pixels.shape == (len(labels), 3072)
+    except Exception as error:  # a broken pickle may raise anything
+        raise ValueError(f"{file.name} cannot be read: it must be a pickled batch of CIFAR-10 ({error})") from error
+    if not good:
+        raise ValueError(
+            f"{file.name} has data of shape {pixels.shape} for {len(labels)} labels: it must be 3072 bytes a label"
+        )
+    return pixels, labels
+
+
+def _cells(text: str) -> tuple[list[str], list[int], list[list[str]]]:
+    """Names of the columns, and of every row its line and its cells, as many as there are names."""
+    head = next((line for line in text.splitlines() if line.strip()), "")
+    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count), skipinitialspace=True)
+    try:
+        found = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num} is not CSV: {error}") from None
+    if not found:
+        raise ValueError("the file is empty: it must have a line for each row")
+    first = found[0][1]
+    if len(first) < 2:
+        raise ValueError("the file has one column: it must have two or more, with a comma, semicolon or tab between them")
+    for line, row in found:
+        if len(row) != len(first):
+            raise ValueError(f"line {line} has {len(row)} cells: it must have {len(first)}, like the first")
+    numbered = any(_is_number(cell) for cell in first)
+    names = [f"column {i}" if numbered or not cell else cell for i, cell in enumerate(first, 1)]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ValueError(f"two columns are called {twice!r}: every column must have its own name")
+    rows = found if numbered else found[1:]
+    if len(rows) < 10:
+        raise ValueError(f"{len(rows)} rows are too few: there must be 10 or more")
+    return names, [line for line, _ in rows], [row for _, row in rows]
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell holds a finite number."""
+    try:
+        return bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False
+
+
+def _numbers(name: str, cells: list[str], lines: list[int]) -> np.ndarray:
+    """(rows,) float64, NaN where missing."""
+    for line, cell in zip(lines, cells, strict=True):
+        if cell.lower() not in MISSING and not _is_number(cell):
+            raise ValueError(f"column {name!r} has {cell!r} in line {line}: only the target may have words")
+    if all(cell.lower() in MISSING for cell in cells):
+        raise ValueError(f"column {name!r} has no value: a column must have at least one number")
+    return np.array([np.nan if cell.lower() in MISSING else float(cell) for cell in cells])
+
+
+def _target(name: str, cells: list[str], lines: list[int]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Class numbers (rows,) and the classes' names, or (rows, 1) in deviations and no names."""
+    for line, cell in zip(lines, cells, strict=True):
+        if cell.lower() in MISSING:
+            raise ValueError(f"line {line} has no value in the target column {name!r}: every row must have one")
+    words = not all(_is_number(cell) for cell in cells)
+    values, y = np.unique(np.array(cells) if words else np.array(cells, dtype=float), return_inverse=True)
+    if len(values) < 2:
+        raise ValueError(f"the target column {name!r} has one value, {cells[0]}: it must have two or more")
+    if words:
+        return y, tuple(str(value) for value in values)
+    if len(values) <= min(MOST_CLASSES, len(cells) / 3) and (values == values.round()).all():
+        return y, tuple(f"{value:.0f}" for value in values)
+    numbers = values[y]
+    return ((numbers - numbers.mean()) / numbers.std())[:, None], ()

@@ -1,0 +1,313 @@
+"""Layers, forward and backward by hand in numpy, for a whole stack of runs at once, each beside its torch module.
+
+What goes through a layer is (runs, *shape, rows), or (1, *shape, rows) where it is the same for all runs. The rows come
+last because numpy is fastest along them, or across them. A layer's weights are (runs, *shape) each.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from networks.inits import Block
+
+Shape = tuple[int, ...]
+Weights = Sequence[np.ndarray]
+
+
+class Luck:
+    """Whatever is drawn during one step: from each run's seed and the step alone, so it is the same for all rules."""
+
+    def __init__(self, seeds: np.ndarray, step: int) -> None:
+        self.seeds, self.step = seeds, step
+        self._streams = {seed: np.random.default_rng([seed, 2, step]) for seed in np.unique(seeds).tolist()}
+
+    def __getitem__(self, runs: slice) -> "Luck":
+        """The same for some of the runs, from the beginning."""
+        return Luck(self.seeds[runs], self.step)
+
+    def uniform(self, shape: Shape, rows: int) -> np.ndarray:
+        """(runs or 1, *shape, rows), drawn row by row."""
+        drawn = {seed: np.moveaxis(stream.random((rows, *shape)), 0, -1) for seed, stream in self._streams.items()}
+        return np.stack([drawn[seed] for seed in (self.seeds.tolist() if len(drawn) > 1 else drawn)])
+
+
+class Layer(Protocol):
+    """`held` is about how many numbers it makes of a row; `forward` gives what leaves, and what `backward` will need.
+
+    `backward` writes the weights' gradients `into` arrays shaped like them, and gives the derivative by what entered, or
+    None where it is not `wanted`.
+    """
+
+    def blocks(self, shape: Shape) -> list[Block]: ...
+    def held(self, shape: Shape) -> int: ...
+    def shaped(self, shape: Shape) -> Shape: ...
+    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]: ...
+    def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None: ...
+    def module(self, shape: Shape) -> nn.Module: ...
+
+
+@dataclass(frozen=True)
+class Linear:
+    """σ comes after: z = W x + b."""
+
+    outputs: int
+
+    def blocks(self, shape: Shape) -> list[Block]:
+        (inputs,) = shape
+        bound = 1 / math.sqrt(inputs)
+        weight = Block("weight", (self.outputs, inputs), inputs, self.outputs, bound)
+        return [weight, Block("bias", (self.outputs,), inputs, self.outputs, bound)]
+
+    def held(self, shape: Shape) -> int:
+        return self.outputs
+
+    def shaped(self, shape: Shape) -> Shape:
+        return (self.outputs,)
+
+    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+        z = np.matmul(weights[0], x)
+        z += weights[1][:, :, None]
+        return z, x
+
+    def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None:
+        np.matmul(delta, kept.swapaxes(-1, -2), out=into[0])
+        delta.sum(axis=-1, out=into[1])
+        return np.matmul(weights[0].swapaxes(1, 2), delta) if wanted else None
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.Linear(shape[0], self.outputs)
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """Kernels of 3×3 over an image bordered with zeros, so that it keeps its size."""
+
+    channels: int
+
+    def blocks(self, shape: Shape) -> list[Block]:
+        inputs, outputs = 9 * shape[0], 9 * self.channels
+        bound = 1 / math.sqrt(inputs)
+        weight = Block("weight", (self.channels, shape[0], 3, 3), inputs, outputs, bound)
+        return [weight, Block("bias", (self.channels,), inputs, outputs, bound)]
+
+    def held(self, shape: Shape) -> int:
+        return (9 * shape[0] + self.channels) * shape[1] * shape[2]
+
+    def shaped(self, shape: Shape) -> Shape:
+        return (self.channels, *shape[1:])
+
+    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+        runs, channels, high, wide, rows = x.shape
+        bordered = np.zeros((runs, channels, high + 2, wide + 2, rows), dtype=x.dtype)
+        bordered[:, :, 1:-1, 1:-1] = x
+        patches = np.empty((runs, channels, 3, 3, high, wide, rows), dtype=x.dtype)
+        for i in range(3):
+            for j in range(3):
+                patches[:, :, i, j] = bordered[:, :, i : i + high, j : j + wide]
+        patches = patches.reshape(runs, 9 * channels, -1)
+        z = np.matmul(weights[0].reshape(-1, self.channels, 9 * channels), patches)
+        z += weights[1][:, :, None]
+        return z.reshape(-1, self.channels, high, wide, rows), (patches, x.shape)
+
+    def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None:
+        patches, (_, channels, high, wide, rows) = kept
+        delta = delta.reshape(len(delta), self.channels, -1)
+        np.matmul(delta, patches.swapaxes(1, 2), out=into[0].reshape(-1, self.channels, 9 * channels))
+        delta.sum(axis=2, out=into[1])
+        if not wanted:
+            return None
+        spread = np.matmul(weights[0].reshape(-1, self.channels, 9 * channels).swapaxes(1, 2), delta)
+        spread = spread.reshape(-1, channels, 3, 3, high, wide, rows)
+        bordered = np.zeros((len(delta), channels, high + 2, wide + 2, rows), dtype=delta.dtype)
+        for i in range(3):
+            for j in range(3):
+                bordered[:, :, i : i + high, j : j + wide] += spread[:, :, i, j]
+        return bordered[:, :, 1:-1, 1:-1]
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.Conv2d(shape[0], self.channels, 3, padding=1)
+
+
+class Bare:
+    """What a layer without weights leaves out."""
+
+    def blocks(self, shape: Shape) -> list[Block]:
+        return []
+
+    def held(self, shape: Shape) -> int:
+        return math.prod(shape)
+
+    def shaped(self, shape: Shape) -> Shape:
+        return shape
+
+
+@dataclass(frozen=True)
+class Pool(Bare):
+    """The largest of every 2×2 pixels; of equals the first. A last odd row or column is left out."""
+
+    def shaped(self, shape: Shape) -> Shape:
+        return shape[0], shape[1] // 2, shape[2] // 2
+
+    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+        shape, x = x.shape, x[:, :, : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2]
+        a, b = x[:, :, 0::2, 0::2], x[:, :, 0::2, 1::2]
+        c, d = x[:, :, 1::2, 0::2], x[:, :, 1::2, 1::2]
+        above, below = np.maximum(a, b), np.maximum(c, d)
+        return np.maximum(above, below), (b > a, d > c, below > above, shape)
+
+    def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None:
+        right_above, right_below, lower, shape = kept
+        spread = (np.zeros if shape[2] % 2 or shape[3] % 2 else np.empty)((len(delta), *shape[1:]), dtype=delta.dtype)
+        below = delta * lower
+        above = delta - below
+        high, wide = shape[2] // 2 * 2, shape[3] // 2 * 2
+        for row, part, right in ((0, above, right_above), (1, below, right_below)):
+            to_right = part * right
+            spread[:, :, row:high:2, 1:wide:2] = to_right
+            np.subtract(part, to_right, out=spread[:, :, row:high:2, 0:wide:2])
+        return spread
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.MaxPool2d(2)
+
+
+@dataclass(frozen=True)
+class Flatten(Bare):
+    """All numbers of a row in one line."""
+
+    def shaped(self, shape: Shape) -> Shape:
+        return (math.prod(shape),)
+
+    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+        return x.reshape(len(x), -1, x.shape[-1]), x.shape[1:]
+
+    def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None:
+        return delta.reshape(len(delta), *kept)
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.Flatten()
+
+
+@dataclass(frozen=True)
+class Bend:
+    """An activation: its value at z, its derivative given z and that value, and the torch module it equals."""
+
+    title: str
+    value: Callable[[np.ndarray], np.ndarray] = field(repr=False)
+    slope: Callable[[np.ndarray, np.ndarray], np.ndarray] = field(repr=False)
+    module: Callable[[], nn.Module] = field(repr=False)
+
+
+def _normal_share(z: np.ndarray) -> np.ndarray:
+    """Φ(z), by torch: numpy has no error function."""
+    return torch.special.ndtr(torch.from_numpy(z)).numpy()
+
+
+BENDS: Mapping[str, Bend] = MappingProxyType(
+    {
+        "relu": Bend("ReLU", lambda z: np.maximum(z, 0), lambda z, a: a > 0, nn.ReLU),
+        "tanh": Bend("tanh", np.tanh, lambda z, a: 1 - a * a, nn.Tanh),
+        "sigmoid": Bend("Sigmoid", lambda z: 0.5 * (1 + np.tanh(0.5 * z)), lambda z, a: a * (1 - a), nn.Sigmoid),
+        "gelu": Bend(
+            "GELU",
+            lambda z: z * _normal_share(z),
+            lambda z, a: _normal_share(z) + z * np.exp(-0.5 * z * z) * (1 / math.sqrt(2 * math.pi)),
+            nn.GELU,
+        ),
+        "leaky_relu": Bend(
+            "Leaky ReLU",
+            lambda z: np.maximum(z, 0.01 * z),
+            lambda z, a: np.where(z > 0, z.dtype.type(1), z.dtype.type(0.01)),
+            nn.LeakyReLU,
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Activation(Bare):
+    """One of BENDS."""
+
+    key: str = "relu"
+
+    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+        bent = BENDS[self.key].value(x)
+        return bent, (x, bent)
+
+    def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None:
+        return delta * BENDS[self.key].slope(*kept)
+
+    def module(self, shape: Shape) -> nn.Module:
+        return BENDS[self.key].module()
+
+
+class SeededDropout(nn.Module):
+    """Dropout whose masks come from `draws`, a numpy generator, row by row."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+        self.draws: np.random.Generator | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.draws is None:
+            return nn.functional.dropout(x, self.share, self.training)
+        stays = torch.from_numpy(self.draws.random(tuple(x.shape)) >= self.share)
+        return x * (stays.to(x.dtype) * (1 / (1 - self.share)))
+
+
+@dataclass(frozen=True)
+class Dropout(Bare):
+    """A share of the numbers becomes 0 while training, the others are scaled up (Srivastava et al., JMLR 15, 2014)."""
+
+    share: float
+
+    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+        if luck is None:
+            return x, None
+        stays = luck.uniform(x.shape[1:-1], x.shape[-1]) >= self.share
+        factors = stays.astype(x.dtype) * x.dtype.type(1 / (1 - self.share))
+        return x * factors, factors
+
+    def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None:
+        return delta if kept is None else delta * kept
+
+    def module(self, shape: Shape) -> nn.Module:
+        return SeededDropout(self.share)
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A vector for each word; words are numbers from 0."""
+
+    words: int
+    width: int
+
+    def blocks(self, shape: Shape) -> list[Block]:
+        return [Block("weight", (self.words, self.width), self.words, self.width)]
+
+    def held(self, shape: Shape) -> int:
+        return math.prod(shape) * (self.words + self.width)
+
+    def shaped(self, shape: Shape) -> Shape:
+        return (*shape, self.width)
+
+    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+        runs, length, rows = x.shape
+        chosen = (np.arange(self.words)[:, None] == x.reshape(runs, 1, -1)).astype(weights[0].dtype)
+        vectors = np.matmul(weights[0].swapaxes(1, 2), chosen)
+        return vectors.reshape(-1, self.width, length, rows).swapaxes(1, 2), chosen
+
+    def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None:
+        delta = delta.swapaxes(1, 2).reshape(len(delta), self.width, -1)
+        np.matmul(kept, delta.swapaxes(1, 2), out=into[0])
+        return None
+
+    def module(self, shape: Shape) -> nn.Module:
+        return nn.Embedding(self.words, self.width)

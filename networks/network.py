@@ -1,0 +1,219 @@
+"""A network: layers and a loss as one objective, for a whole stack of runs at once.
+
+A stack of parameters is (runs, P), each row laid out as torch.nn lays out the modules' parameters, block after block.
+"""
+
+import ctypes
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from torch import nn
+
+from networks.inits import DRAWS, INITS, Block, Draw
+from networks.layers import Layer, Luck, Shape
+from networks.losses import LOSSES, Loss
+
+BUDGET = 8_000_000
+"""Bytes between the layers that are held at a time, about what the processor's cache holds: more runs go one after another."""
+
+ROWS = 32, 512
+"""At least and at most so many rows are evaluated together."""
+
+_POOL = ThreadPoolExecutor(2, thread_name_prefix="stack")
+threadpool_limits(1, user_api="blas")  # the pool's threads each multiply matrices: more threads within would only wait
+
+with suppress(OSError, AttributeError):  # where the C library is not glibc
+    # Arrays of a step are freed at its end; given back to the system, each new one would be faulted in page by page, which
+    # takes as long as the arithmetic. (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD: mallopt(3).)
+    for _parameter, _bytes in ((-3, 32 << 20), (-1, 256 << 20)):
+        ctypes.CDLL(None).mallopt(_parameter, _bytes)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers for inputs of a shape, a loss (one of LOSSES) and how the first parameters are drawn (one of INITS)."""
+
+    shape: Shape
+    layers: tuple[Layer, ...]
+    loss: str = "cross_entropy"
+    init: str = "torch"
+
+    @property
+    def measure(self) -> Loss:
+        return LOSSES[self.loss]
+
+    @property
+    def classes(self) -> bool:
+        return self.measure.classes
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """What enters every layer, and at last the outputs."""
+        found = [self.shape]
+        for layer in self.layers:
+            found.append(layer.shaped(found[-1]))
+        return tuple(found)
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The pieces of a row of parameters in order, by the names they have in the torch module."""
+        return tuple(
+            replace(block, name=f"{self._index(i)}.{block.name}")
+            for i, layer in enumerate(self.layers)
+            for block in layer.blocks(self.shapes[i])
+        )
+
+    @cached_property
+    def places(self) -> tuple[slice, ...]:
+        """Where every block stands in a row."""
+        ends = np.cumsum([0, *(block.size for block in self.blocks)]).tolist()
+        return tuple(slice(a, b) for a, b in pairwise(ends))
+
+    @property
+    def parameters(self) -> int:
+        return sum(block.size for block in self.blocks)
+
+    @property
+    def draws(self) -> list[tuple[Draw, int]]:
+        """How the first parameters are drawn, and how many, block after block."""
+        return [(INITS[self.init](block), block.size) for block in self.blocks]
+
+    def initial(self, seed: int) -> np.ndarray:
+        """(P,) float64."""
+        rng = np.random.default_rng(seed)
+        return np.concatenate([DRAWS[kind](rng, scale, many) for (kind, scale), many in self.draws])
+
+    def weights(self, stack: np.ndarray) -> list[list[np.ndarray]]:
+        """Views of a stack (runs, P): for every layer its blocks (runs, *shape)."""
+        every = iter(zip(self.places, self.blocks, strict=True))
+        found = []
+        for i, layer in enumerate(self.layers):
+            mine = [next(every) for _ in layer.blocks(self.shapes[i])]
+            found.append([stack[:, place].reshape(-1, *block.shape) for place, block in mine])
+        return found
+
+    def entering(self, x: np.ndarray) -> np.ndarray:
+        """Rows (runs or 1, rows, features) as the layers take them, (runs or 1, *shape, rows)."""
+        return np.ascontiguousarray(np.moveaxis(x.reshape(*x.shape[:2], *self.shape), 1, -1))
+
+    def forward(self, stack: np.ndarray, x: np.ndarray, luck: Luck | None = None) -> tuple[np.ndarray, list[Any]]:
+        """The outputs (runs, out, rows) of what `entering` gave, and what every layer keeps for the way back."""
+        kept = []
+        for layer, weights in zip(self.layers, self.weights(stack), strict=True):
+            x, mine = layer.forward(weights, x, luck)
+            kept.append(mine)
+        return x, kept
+
+    def backward(self, stack: np.ndarray, kept: list[Any], delta: np.ndarray, gradient: np.ndarray) -> None:
+        """The chain rule from the last layer to the first, from the loss's derivative by the outputs."""
+        into = self.weights(gradient)
+        for i, weights in reversed(list(enumerate(self.weights(stack)))):
+            wanted = any(into[:i])
+            back = self.layers[i].backward(weights, kept[i], delta, into[i], wanted=wanted)
+            if not wanted or back is None:
+                return
+            delta = back
+
+    def outputs(self, stack: np.ndarray, x: np.ndarray, should_stop: Callable[[], bool] | None = None) -> np.ndarray:
+        """(runs, out, rows) for rows (rows, features); what is left when `should_stop` says True is NaN."""
+        found = np.full((len(stack), *self.shapes[-1], len(x)), np.nan, dtype=stack.dtype)
+        many = int(np.clip(BUDGET // (self._width * stack.itemsize), *ROWS))
+
+        def some(runs: slice, rows: slice) -> None:
+            found[runs, :, rows] = self.forward(stack[runs], self.entering(x[None, rows]))[0]
+
+        for at in range(0, len(x), many):
+            if should_stop and should_stop():
+                break
+            rows = slice(at, min(at + many, len(x)))
+            self._together(lambda runs, rows=rows: some(runs, rows), stack, rows.stop - at)
+        return found
+
+    def gradient(
+        self, stack: np.ndarray, x: np.ndarray, y: np.ndarray, luck: Luck | None = None, weights: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """The mean loss (runs,) on some rows, its gradient (runs, P), and for classes the share that is right (runs,).
+
+        x is (runs or 1, rows, features), y (runs or 1, rows) or (runs or 1, rows, out); `weights` (runs or 1, rows) are what
+        each row counts for in the mean.
+        """
+        gradient, loss = np.empty_like(stack), np.empty(len(stack), dtype=stack.dtype)
+        right = np.empty(len(stack)) if self.measure.right else None
+        x, rows = self.entering(x), x.shape[1]
+        y = y if self.classes else y.swapaxes(1, 2)
+        shares = None if weights is None else (weights / weights.sum(axis=1, keepdims=True)).astype(stack.dtype)
+
+        def own(of_all: np.ndarray, runs: slice) -> np.ndarray:
+            return of_all if len(of_all) == 1 else of_all[runs]
+
+        def some(runs: slice) -> None:
+            part, mine = stack[runs], own(y, runs)
+            outputs, kept = self.forward(part, own(x, runs), luck[runs] if luck else None)
+            each, delta = self.measure.function(outputs, mine)
+            if right is not None and self.measure.right:
+                right[runs] = self.measure.right(outputs, mine).mean(axis=1)
+            if shares is None:
+                loss[runs] = each.mean(axis=1)
+                delta *= delta.dtype.type(1 / rows)
+            else:
+                counted = own(shares, runs)
+                loss[runs] = (each * counted).sum(axis=1)
+                delta *= counted[:, None]
+            self.backward(part, kept, delta, gradient[runs])
+
+        self._together(some, stack, rows)
+        return loss, gradient, right
+
+    def evaluate(
+        self, stack: np.ndarray, x: np.ndarray, y: np.ndarray, should_stop: Callable[[], bool] | None = None
+    ) -> dict[str, np.ndarray]:
+        """The loss on rows (rows, features), and for classes the accuracy, of every run (runs,)."""
+        outputs, y = self.outputs(stack, x, should_stop), y[None] if self.classes else y.T[None]
+        found = {"loss": self.measure.function(outputs, y)[0].mean(axis=1)}
+        return found | ({"accuracy": self.measure.right(outputs, y).mean(axis=1)} if self.measure.right else {})
+
+    def classified(self, outputs: np.ndarray) -> np.ndarray:
+        """The share of every class, (runs, classes, rows), that outputs say."""
+        if outputs.shape[1] == 1:
+            second = 0.5 * (1 + np.tanh(0.5 * outputs))
+            return np.concatenate([1 - second, second], axis=1)
+        shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    def module(self, row: np.ndarray) -> nn.Module:
+        """A plain torch module with these parameters (P,), of their dtype; it takes rows (rows, features)."""
+        module = nn.Sequential(*self.modules()).to(torch.from_numpy(row).dtype)
+        nn.utils.vector_to_parameters(torch.tensor(row), module.parameters())
+        return module
+
+    def modules(self) -> Iterator[nn.Module]:
+        """The torch modules, one after another."""
+        if len(self.shape) > 1:
+            yield nn.Unflatten(1, self.shape)
+        for layer, shape in zip(self.layers, self.shapes, strict=False):
+            yield layer.module(shape)
+
+    def _index(self, layer: int) -> int:
+        return layer + (len(self.shape) > 1)
+
+    @cached_property
+    def _width(self) -> int:
+        """Numbers between the layers for one row of one run."""
+        return sum(layer.held(shape) for layer, shape in zip(self.layers, self.shapes, strict=False))
+
+    def _together(self, some: Callable[[slice], None], stack: np.ndarray, rows: int) -> None:
+        """Some runs after others, two threads at it."""
+        many = max(BUDGET // (self._width * rows * stack.itemsize), 1)
+        parts = [slice(at, min(at + many, len(stack))) for at in range(0, len(stack), many)]
+        if len(parts) == 1:
+            some(parts[0])
+        else:
+            list(_POOL.map(some, parts))

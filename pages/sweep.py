@@ -1,0 +1,71 @@
+"""Sweep: what lr, and one more number, do to a network."""
+
+import time
+
+import streamlit as st
+
+from core.notation import symbol
+from networks import TASKS
+from ui.lesson import Lesson
+from ui.netform import picked
+from ui.netsweep import NetworkSweep, Ongoing, read_sweep
+from ui.page import begin
+from ui.session import recall, remember
+from ui.swept import picture
+
+PAGE = "sweep"
+RULES = ("sgd", "momentum", "rmsprop", "adam")
+FIRST = NetworkSweep(Lesson(next(iter(TASKS)), RULES, (("steps", 200.0),), (("seeds", "3"),)))
+PATIENCE = 0.3  # seconds between looks at a sweep that goes on
+SETTLED = 3.0  # seconds until a page is drawn: run again before that, it loses what its widgets were set to
+
+
+def begun(work: NetworkSweep) -> Ongoing:
+    """The sweep that is wanted, begun if it is another than the last; the last is given up then."""
+    going = st.session_state.get(f"{PAGE}.going")
+    if going is None or going.work != work:
+        if going:
+            going.stop()
+        going = st.session_state[f"{PAGE}.going"] = Ongoing(work).start()
+    going.look()
+    return going
+
+
+def status(going: Ongoing) -> None:
+    """How far it is, and a button to stop it or to go on."""
+    one, two = st.columns([7, 1], vertical_alignment="center")
+    if going.complete:
+        one.caption(going.words)
+        return
+    one.progress(min(going.share, 1.0), going.words)
+    title, act = ("Go on", going.go_on) if going.stopped else ("Stop", going.stop)
+    two.button(title, on_click=act, key=f"{PAGE}.{title}", width="stretch")
+
+
+def followed(going: Ongoing, chosen: NetworkSweep, since: float, *, ticking: bool) -> None:
+    """How far it is and what there is of it; `ticking`: it is looked at again and again, on a page that ran at `since`."""
+    going.look()
+    if going.problem:
+        st.warning(f"{going.problem[0].upper()}{going.problem[1:]}")
+    else:
+        status(going)
+        if going.so_far is not None:
+            picture(PAGE, chosen, going.so_far)
+    if going.running != ticking and (going.running or time.monotonic() - since > SETTLED):
+        st.rerun()  # the whole page, which then looks again and again, or no more
+
+
+begin("Sweep over a network")
+kept, complaints, _ = recall(PAGE, FIRST, read_sweep)
+chosen, wrong = picked(PAGE, kept)
+remember(PAGE, chosen, complaints, 0, link=chosen != kept)
+for sentence in complaints + wrong:
+    st.warning(sentence)
+if not chosen.lesson.rules:
+    st.info("Pick at least one rule to sweep.")
+elif not chosen.shown:
+    st.info(f"None of these rules has {symbol(chosen.axes[-1].name)}: pick another number or other rules.")
+else:
+    going = begun(chosen.work)
+    ticking = going.running
+    st.fragment(followed, run_every=PATIENCE if ticking else None)(going, chosen, time.monotonic(), ticking=ticking)

@@ -1,0 +1,34 @@
+"""What can be taken along of a training: the curves, a checkpoint, TensorBoard's files, a run as a plain script."""
+
+import streamlit as st
+from networks.tensorboard import events
+
+from networks.export import checkpoint, curves, script
+from optimizers import ENTRANTS
+from ui.ongoing import Ongoing
+
+
+def taken_along(page: str, going: Ongoing) -> None:
+    """Buttons that download them; each file is made when its button is pressed."""
+    training, keys = going.so_far, list(going.lesson.rules)
+    assert training is not None  # it has ended
+    seeds = training.regime.seeds
+    titles = [
+        f"{ENTRANTS[key].title}, seed {seed}" if len(seeds) > 1 else ENTRANTS[key].title for key in keys for seed in seeds
+    ]
+    one, two, three, four = st.columns(4)
+    one.download_button("Curves as CSV", lambda: curves(training, titles), "curves.csv", key=f"{page}.csv", on_click="ignore")
+    two.download_button(
+        "Checkpoint", lambda: checkpoint(training), "checkpoint.pt", key=f"{page}.checkpoint", on_click="ignore"
+    )
+    two.caption("All runs: weights, slots and numbers, for torch.load.")
+    three.download_button("TensorBoard", lambda: events(training, titles), "runs.zip", key=f"{page}.events", on_click="ignore")
+    three.caption("A folder a run, to be unpacked and opened with tensorboard --logdir.")
+    title = four.selectbox("Script of", titles, key=f"{page}.script.run")
+    try:
+        text = script(training, titles.index(title))
+    except ValueError as error:
+        four.caption(f"{str(error)[0].upper()}{str(error)[1:]}.")
+    else:
+        four.download_button("PyTorch script", text, "training.py", key=f"{page}.script", on_click="ignore")
+        four.caption("Run alone it prints the validation loss shown above, after the same steps.")

@@ -1,0 +1,118 @@
+"""The widgets of a lesson: which task and rules, and in tabs all numbers and choices of rules, network, data and training."""
+
+from collections.abc import Iterator
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from networks import TASKS
+from optimizers import ENTRANTS
+from ui.lesson import COMMON, DATA, HIDDEN, MOST_RULES, NETWORK, OWN, TRAINING, Lesson, task_of
+from ui.own import folder_tasks, table_task
+from ui.pickers import rules, slider
+
+COLUMNS = 4
+
+
+def form(page: str, lesson: Lesson) -> tuple[Lesson, list[str]]:
+    """The lesson with what the widgets say, and a sentence for each thing in them that cannot be."""
+    problems: list[str] = []
+    one, two = st.columns([2, 4])
+    lesson = _task(page, lesson, one)
+    lesson = Lesson(lesson.task, rules(page, ENTRANTS, lesson.rules, two, most=MOST_RULES), lesson.numbers, lesson.choices)
+    lesson = lesson.choosing({}).having({})
+    places = st.columns([2, 2, 2, 1])
+    changed = {n: slider(page, c, lesson[n], place) for (n, c), place in zip(COMMON.items(), places, strict=False)}
+    lesson = lesson.having(changed)
+    chosen = dict(_words(page, lesson, "Common", iter(places[3:])))
+    with st.expander("Rules’ numbers, network, data, training"):
+        tabs = dict(zip(("Rules", NETWORK, DATA, TRAINING), st.tabs(["Rules", NETWORK, DATA, TRAINING]), strict=True))
+        for group in (NETWORK, DATA, TRAINING):
+            places = _places(tabs[group])
+            if group == NETWORK and lesson.deep:
+                chosen |= _hidden(page, lesson, next(places), problems)
+            chosen |= dict(_words(page, lesson, group, places))
+            lesson = lesson.choosing(chosen).having({})
+            lesson = lesson.having(_numbers(page, lesson, {group}, places))
+        lesson = lesson.having(_numbers(page, lesson, set(lesson.rules), _places(tabs["Rules"])))
+        with tabs[DATA]:
+            problems += _files(page)
+    return lesson, problems
+
+
+def _task(page: str, lesson: Lesson, place: DeltaGenerator) -> Lesson:
+    """Another task keeps the numbers that it has too, and no choices: they are about the last one."""
+    key, options = f"{page}.task", [*TASKS, *OWN]
+    wished = st.session_state.pop(f"{page}.task.wish", None)
+    if wished or st.session_state.get(key) not in options:
+        st.session_state[key] = wished or lesson.task
+    task = place.selectbox("Task", options, format_func=lambda key: getattr(task_of(key), "title", key), key=key)
+    return lesson if task == lesson.task else Lesson(task, lesson.rules, lesson.numbers)
+
+
+def _places(tab: DeltaGenerator) -> Iterator[DeltaGenerator]:
+    """Columns, row after row."""
+    while True:
+        yield from tab.columns(COLUMNS)
+
+
+def _words(page: str, lesson: Lesson, group: str, places: Iterator[DeltaGenerator]) -> Iterator[tuple[str, str]]:
+    """What is chosen of the choices of a group."""
+    for choice in lesson.offered:
+        if choice.group == group:
+            options, key = choice.options(lesson.origin), f"{page}.{lesson.task}.{choice.name}"
+            st.session_state.setdefault(key, lesson.choice(choice.name))
+            place = next(places)
+            yield (
+                choice.name,
+                place.selectbox(
+                    choice.title,
+                    list(options),
+                    format_func=lambda word, options=options: options[word],
+                    key=key,
+                    help=choice.help or None,
+                ),
+            )
+
+
+def _numbers(page: str, lesson: Lesson, groups: set[str], places: Iterator[DeltaGenerator]) -> dict[str, float]:
+    mine = {name: control for name, control in lesson.controls.items() if control.group in groups}
+    return {name: slider(page, control, lesson[name], next(places)) for name, control in mine.items()}
+
+
+def _hidden(page: str, lesson: Lesson, place: DeltaGenerator, problems: list[str]) -> dict[str, str]:
+    """The widths of the hidden layers; what cannot be one leaves them as they are."""
+    key = f"{page}.{lesson.task}.{HIDDEN}"
+    st.session_state.setdefault(key, lesson.choice(HIDDEN))
+    text = place.text_input("Hidden layers", key=key, help="Widths from the first to the last, as in 32-16; nothing for none.")
+    try:
+        lesson.choosing({HIDDEN: text})
+    except ValueError as error:
+        problems.append(f"{str(error).capitalize()}; {lesson.choice(HIDDEN) or 'none'} is used.")
+        return {}
+    return {HIDDEN: text}
+
+
+def _files(page: str) -> list[str]:
+    """Tasks from files of one's own; what is wrong with a file."""
+    one, two, three = st.columns([2, 1, 2])
+    file = one.file_uploader("Your own table (CSV)", type=["csv", "tsv", "txt"], key=f"{page}.file")
+    target = two.text_input("Its target column", key=f"{page}.target", placeholder="the last one")
+    folder = three.text_input(
+        "Folder with the files of MNIST or CIFAR-10", key=f"{page}.folder", help="On the machine that runs Ravine."
+    )
+    problems, made = [], []
+    for what, wish in (
+        ("table", lambda: [table_task(file.name, file.getvalue(), target.strip())] if file else []),
+        ("folder", lambda: folder_tasks(folder.strip()) if folder.strip() else []),
+    ):
+        try:
+            made += wish()
+        except ValueError as error:
+            problems.append(f"This {what} will not do: {error}.")
+    known = st.session_state.get(f"{page}.made", [])
+    st.session_state[f"{page}.made"] = made
+    if made and made != known:
+        st.session_state[f"{page}.task.wish"] = made[0]
+        st.rerun()
+    return problems

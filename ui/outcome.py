@@ -1,0 +1,119 @@
+"""What a training came to, as rows of tables, sentences and small pictures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from figures import theme
+from networks import Training
+from networks.losses import LOSSES
+from networks.paired import interval
+from networks.perceptron import bound
+from networks.report import rows_of, scores, worst
+from optimizers import ENTRANTS
+from ui.board.message import fate
+from ui.ranking import number
+
+
+def seeds_of(training: Training, entrant: int) -> slice:
+    """The runs of an entrant, one a seed."""
+    seeds = len(training.regime.seeds)
+    return slice(entrant * seeds, (entrant + 1) * seeds)
+
+
+def standing(training: Training, titles: Sequence[str], *, tested: bool) -> list[dict[str, str]]:
+    """A row for every entrant, the lowest median validation loss first; with `tested`, what it is on rows never seen."""
+    metrics, unseen = training.metrics, scores(training, "test") if tested else {}
+    rows = []
+    for i, title in enumerate(titles):
+        runs = seeds_of(training, i)
+        good = ~training.diverged[runs]
+
+        def told(values: np.ndarray, *, share: bool = False, runs: slice = runs, good: np.ndarray = good) -> str:
+            kept = values[runs][good]
+            if not len(kept) or not np.isfinite(kept).any():
+                return "–"
+            middle = float(np.nanmedian(kept))
+            return f"{middle:.1%}" if share else number(middle)
+
+        loss, learnt = metrics["val_loss"][-1], metrics["train_loss"][-1]
+        row = {"Rule": title, "lr": number(float(metrics["lr"][0, runs][0])), "validation loss": told(loss)}
+        if "val_accuracy" in metrics:
+            row["validation accuracy"] = told(metrics["val_accuracy"][-1], share=True)
+        row["training loss"] = told(learnt)
+        row["gap"] = told(loss - learnt)
+        if unseen:
+            key, name = ("accuracy", "test accuracy") if "accuracy" in unseen else ("loss", "test loss")
+            row[name] = told(unseen[key], share=key == "accuracy")
+        row["fate"] = fate(training, runs)
+        order = float(np.median(np.where(good, loss[runs], np.inf)))
+        rows.append((order if np.isfinite(order) else np.inf, i, row))
+    found = [row for *_, row in sorted(rows, key=lambda entry: entry[:2])]
+    if not any(row["fate"] for row in found):
+        for row in found:
+            del row["fate"]
+    return found
+
+
+def verdict(training: Training, titles: Sequence[str]) -> str:
+    """Who ends lowest over several seeds, or that nobody can be said to; empty with one seed or one rule."""
+    seeds = len(training.regime.seeds)
+    if seeds < 2 or len(titles) < 2:
+        return ""
+    losses = np.where(training.diverged, np.inf, training.metrics["val_loss"][-1]).reshape(-1, seeds)
+    order = np.median(losses, axis=1).argsort(kind="stable")
+    first, second = order[0], order[1]
+    if not np.isfinite(losses[[first, second]]).all():
+        return ""
+    mean, low, high = interval(losses[second], losses[first])
+    between = f"95 % interval from {number(low)} to {number(high)} over {seeds} paired seeds"
+    if low <= 0 <= high:
+        return (
+            f"No winner: {titles[second]} ends {number(mean)} above {titles[first]} on average, and the {between} crosses zero."
+        )
+    return f"{titles[first]} ends lowest: {titles[second]} is {number(mean)} above it on average, {between}."
+
+
+def theorem(training: Training) -> str:
+    """For a loss that counts mistakes: how many the convergence theorem allows, and how many there were."""
+    if not LOSSES[training.task.loss].mistakes:
+        return ""
+    x, y = rows_of(training, "train")
+    allowed = bound(x, y)
+    if allowed is None:
+        return "No line parts the two classes, so a perceptron never stops making mistakes."
+    radius, margin, most = allowed
+    told = f"The convergence theorem allows (R/γ)² = ({radius:.3g}/{margin:.3g})² = {most:.0f} mistakes"
+    if training.regime.batch_size > 1 or training.task.init != "zeros":
+        return f"{told} to a perceptron that starts at zero and sees one row at a time (batch 1)."
+    made = [f"{ENTRANTS[key].title} {(training.accuracy[:, i] < 1).sum()}" for i, (key, _) in enumerate(training.entrants)]
+    return f"{told} to the plain rule, whatever its lr; there were: {', '.join(made)} in {training.steps} steps."
+
+
+def signed(weights: np.ndarray) -> np.ndarray:
+    """Weights (n, height, width) as pictures, blue below zero and red above, each on its own scale."""
+    low, zero, high = (np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) for colour in theme.SIGNED)
+    largest = np.abs(weights).max(axis=(1, 2), keepdims=True)
+    share = (weights / np.where(largest > 0, largest, 1))[..., None]
+    return np.where(share < 0, zero + (zero - low) * share, zero + (high - zero) * share).astype(np.uint8)
+
+
+def mistakes(training: Training, run: int, many: int) -> tuple[np.ndarray, list[str]]:
+    """The worst mistakes on the validation set as pictures, with what they are and were said to be."""
+    shape, classes = training.data.shape, training.data.classes
+    x, y = rows_of(training, "val")
+    found = worst(training, run, many)
+    pictures = np.moveaxis(x[[row for row, *_ in found]].reshape(-1, *shape), 1, -1)
+    shown = np.broadcast_to(255 * pictures.clip(0, 1), (*pictures.shape[:3], 3)).astype(np.uint8)
+    return shown, [f"{classes[y[row]]}, said {classes[said]} ({share:.0%})" for row, said, share in found]
+
+
+def sentences(training: Training, run: int, many: int) -> list[str]:
+    """The worst mistakes on the validation set as sentences."""
+    words, classes = training.data.vocabulary, training.data.classes
+    x, y = rows_of(training, "val")
+    found = []
+    for row, said, share in worst(training, run, many):
+        text = " ".join(words[token] for token in x[row].tolist() if token)
+        found.append(f"“{text}” is {classes[y[row]]}, said {classes[said]} ({share:.0%})")
+    return found
