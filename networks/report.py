@@ -1,4 +1,4 @@
-"""What a finished run knows: its scores, its confusions, its worst mistakes, its first weights."""
+"""What a finished run knows: its confusions, its worst mistakes, its first weights."""
 
 from typing import Any, Literal
 
@@ -15,12 +15,6 @@ def rows_of(training: Training, part: Part) -> tuple[np.ndarray, np.ndarray]:
     x, y = (getattr(training.data, f"{name}_{part}").numpy() for name in "xy")
     x, y = (values.astype(training.x.dtype) if values.dtype.kind == "f" else values for values in (x, y))
     return x, y
-
-
-def scores(training: Training, part: Part) -> dict[str, np.ndarray]:
-    """The loss on a set, and for classes the accuracy, of every run (runs,)."""
-    with np.errstate(all="ignore"):
-        return training.task.model.evaluate(training.x, *rows_of(training, part))
 
 
 def predicted(training: Training, run: int, part: Part = "val") -> np.ndarray:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -129,6 +130,13 @@ class Training:
     def diverged(self) -> np.ndarray:
         """(runs,) bool."""
         return self.stopped <= self.steps
+
+    @cached_property
+    def tested(self) -> dict[str, np.ndarray]:
+        """The loss on the test set, and for classes the accuracy, of every run (runs,)."""
+        x, y = (_as_numbers(part.numpy(), self.regime.dtype) for part in (self.data.x_test, self.data.y_test))
+        with np.errstate(all="ignore"):
+            return self.task.model.evaluate(self.x, x, y)
 
     def module(self, run: int, when: Literal["start", "end"] = "end") -> nn.Module:
         """A plain torch.nn.Module with one run's parameters before or after."""

@@ -1,5 +1,7 @@
 """Networks: the same rules on small real networks, from one state, on one stream of minibatches."""
 
+import time
+
 import streamlit as st
 
 from figures import networks as figures
@@ -18,7 +20,7 @@ from ui.lesson import Lesson, read_lesson
 from ui.ongoing import Ongoing, lesson_of
 from ui.outcome import mistakes, sentences, signed, standing, theorem, verdict
 from ui.page import begin
-from ui.session import recall, remember
+from ui.session import recall, remember, settled
 
 PAGE = "networks"
 FIRST = Lesson(
@@ -27,7 +29,6 @@ FIRST = Lesson(
     (("adagrad.lr", 0.02), ("adam.lr", 0.003), ("momentum.lr", 0.05), ("rmsprop.lr", 0.002), ("sgd.lr", 0.2)),
 )
 PATIENCE = 0.4  # seconds between looks at a training that goes on
-SETTLED = 4  # looks after which the browser has the board and takes what is sent
 MANY = 12  # pictures, at most
 TOOLS = {"displayModeBar": False}
 
@@ -43,8 +44,8 @@ def trained(lesson: Lesson) -> Ongoing:
     return going
 
 
-def picture(going: Ongoing, *, ticking: bool) -> None:
-    """Curves, planes and the table of a training; `ticking`: it is looked at again and again."""
+def picture(going: Ongoing, since: float, *, ticking: bool) -> None:
+    """Curves, planes and the table of a training; `ticking`: it is looked at again and again, on a page that ran at `since`."""
     every = [going, *forks(PAGE)]
     for one in every:
         if one.problem:
@@ -54,7 +55,7 @@ def picture(going: Ongoing, *, ticking: bool) -> None:
     board(pack(going, forks(PAGE)), key=f"{PAGE}.board")
     if going.so_far is not None:
         told(going.so_far, titles(every), every, tested=ended)
-    if ticking == ended and (not ended or going.looks >= SETTLED):
+    if ticking == ended and (not ended or settled(since)):
         st.rerun()  # the whole page, which then looks no more, or again
 
 
@@ -139,7 +140,7 @@ if chosen.rules:
     going = trained(chosen)
     ticking = any(one.running for one in (going, *forks(PAGE)))
     st.caption("All rules start at the same weights and see the same minibatches. Every change of a number trains anew.")
-    st.fragment(picture, run_every=PATIENCE if ticking else None)(going, ticking=ticking)
+    st.fragment(picture, run_every=PATIENCE if ticking else None)(going, time.monotonic(), ticking=ticking)
     if not ticking and going.so_far is not None:
         look, turn, take = st.tabs(["Look inside", "Fork", "Take it along"])
         with look:

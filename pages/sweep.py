@@ -10,14 +10,13 @@ from ui.lesson import Lesson
 from ui.netform import picked
 from ui.netsweep import NetworkSweep, Ongoing, read_sweep
 from ui.page import begin
-from ui.session import recall, remember
+from ui.session import recall, remember, settled
 from ui.swept import picture
 
 PAGE = "sweep"
 RULES = ("sgd", "momentum", "rmsprop", "adam")
 FIRST = NetworkSweep(Lesson(next(iter(TASKS)), RULES, (("steps", 200.0),), (("seeds", "3"),)))
 PATIENCE = 0.3  # seconds between looks at a sweep that goes on
-SETTLED = 3.0  # seconds until a page is drawn: run again before that, it loses what its widgets were set to
 
 
 def begun(work: NetworkSweep) -> Ongoing:
@@ -51,7 +50,7 @@ def followed(going: Ongoing, chosen: NetworkSweep, since: float, *, ticking: boo
         status(going)
         if going.so_far is not None:
             picture(PAGE, chosen, going.so_far)
-    if going.running != ticking and (going.running or time.monotonic() - since > SETTLED):
+    if going.running != ticking and (going.running or settled(since)):
         st.rerun()  # the whole page, which then looks again and again, or no more
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("core", "optimizers", "surfaces", "networks", "tests")
 
 PATHS = ("tests/test_rules.py", "tests/test_simulate.py", "tests/test_sweep.py")
-NETWORKS = ("tests/test_layers.py", "tests/test_networks.py", "tests/test_train.py")
+LAYERS, NETWORKS, TRAINING = ("tests/test_layers.py",), ("tests/test_networks.py",), ("tests/test_train.py",)
 
 ADAMS_STEPS = "equals_torch and adam and ravine"
 RECORDS = "value_belongs and (rosenbrock or ravine)"
@@ -52,7 +52,7 @@ def plant(copy: Path, file: str, right: str, wrong: str) -> None:
     ("files", "selections"),
     [
         (PATHS, (ADAMS_STEPS, RECORDS, DIVERGENCE)),
-        (NETWORKS, (BACKPROPAGATION, THROUGH_TIME, MASKS, ONE_STREAM, COUNTS, VARIANCES)),
+        ((*LAYERS, *NETWORKS, *TRAINING), (BACKPROPAGATION, THROUGH_TIME, MASKS, ONE_STREAM, COUNTS, VARIANCES)),
     ],
     ids=["paths", "networks"],
 )
@@ -62,12 +62,18 @@ def test_the_copy_is_green(copy, files, selections):
 
 
 @pytest.mark.parametrize(
-    ("selection", "file", "right", "wrong"),
+    ("files", "selection", "file", "right", "wrong"),
     [
         pytest.param(
-            ADAMS_STEPS, "optimizers/adam.py", "m / (1 - beta1**t)", "m * (1 - beta1**t)", id="bias correction multiplied"
+            PATHS,
+            ADAMS_STEPS,
+            "optimizers/adam.py",
+            "m / (1 - beta1**t)",
+            "m * (1 - beta1**t)",
+            id="bias correction multiplied",
         ),
         pytest.param(
+            PATHS,
             RECORDS,
             "core/simulate.py",
             "value, fine = _valued(course.objective, record[0])\n",
@@ -75,6 +81,7 @@ def test_the_copy_is_green(copy, files, selections):
             id="new point at the old loss",
         ),
         pytest.param(
+            PATHS,
             DIVERGENCE,
             "core/step.py",
             "moved.append(part - lr * (direction if decay is None else direction + decay * part))",
@@ -82,6 +89,7 @@ def test_the_copy_is_green(copy, files, selections):
             id="positions clipped to the plot",
         ),
         pytest.param(
+            PATHS,
             "a_cell_is_the_run_alone and adam",
             "core/sweep.py",
             "judge(height(x) if loss is None else loss, state)",
@@ -89,6 +97,7 @@ def test_the_copy_is_green(copy, files, selections):
             id="a map's loss is that of the next step",
         ),
         pytest.param(
+            LAYERS,
             BACKPROPAGATION,
             "networks/layers.py",
             "delta.sum(axis=-1, out=into[1])",
@@ -96,6 +105,7 @@ def test_the_copy_is_green(copy, files, selections):
             id="no slope for the biases",
         ),
         pytest.param(
+            LAYERS,
             THROUGH_TIME,
             "networks/recurrent.py",
             "0 if carried is None else of_cell * carried",
@@ -103,6 +113,7 @@ def test_the_copy_is_green(copy, files, selections):
             id="forget gate's slope by the new cell",
         ),
         pytest.param(
+            LAYERS,
             MASKS,
             "networks/layers.py",
             "np.random.default_rng([seed, 2, step])",
@@ -110,6 +121,7 @@ def test_the_copy_is_green(copy, files, selections):
             id="dropout drawn without a seed",
         ),
         pytest.param(
+            TRAINING,
             ONE_STREAM,
             "networks/train.py",
             "        if len(x) > 1:\n            x, y = x[self.which], y[self.which]\n",
@@ -118,6 +130,7 @@ def test_the_copy_is_green(copy, files, selections):
             id="other batches for one rule",
         ),
         pytest.param(
+            TRAINING,
             COUNTS,
             "networks/train.py",
             "self.groups[i] = replace(group, since=parent.groups[owner].since)",
@@ -125,6 +138,7 @@ def test_the_copy_is_green(copy, files, selections):
             id="a fork counts its steps anew",
         ),
         pytest.param(
+            NETWORKS,
             VARIANCES,
             "networks/inits.py",
             "math.sqrt(2 / block.fan_in)",
@@ -133,8 +147,8 @@ def test_the_copy_is_green(copy, files, selections):
         ),
     ],
 )
-def test_a_planted_bug_turns_the_suite_red(copy, selection, file, right, wrong):
+def test_a_planted_bug_turns_the_suite_red(copy, files, selection, file, right, wrong):
     plant(copy, file, right, wrong)
-    result = suite(copy, NETWORKS if file.startswith("networks/") else PATHS, selection)
+    result = suite(copy, files, selection)
     assert result.returncode == 1, result.stdout  # tests ran and failed; 2 would be a suite that does not load
     assert "AssertionError" in result.stdout, result.stdout

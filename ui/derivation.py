@@ -57,7 +57,7 @@ def table(found: Sum, heads: Sequence[str], names: Sequence[str]) -> list[dict[s
     """A sum, a term a row, largest first: what each is called, its factors and their product under the heads."""
     rows = []
     for at, left, right in zip(found.which.tolist(), found.left.tolist(), found.right.tolist(), strict=True):
-        rows.append((names[at], number(left), number(right), number(left * right)))
+        rows.append((names[at], *(number(value + 0.0) for value in (left, right, left * right))))  # −0 becomes 0
     if found.others:
         rows.append((f"{found.others} others", "", "", number(found.rest)))
     if len(rows) > 1:

@@ -7,9 +7,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from networks import TASKS
 from optimizers import ENTRANTS
-from ui.lesson import COMMON, DATA, HIDDEN, MOST_RULES, NETWORK, OWN, TRAINING, Lesson, task_of
+from ui.lesson import COMMON, DATA, HIDDEN, MOST_RULES, NETWORK, OWN, TRAINING, Lesson
 from ui.own import folder_tasks, table_task
-from ui.pickers import rules, slider
+from ui.pickers import rules, slider, word
 
 COLUMNS = 4
 
@@ -18,8 +18,9 @@ def form(page: str, lesson: Lesson) -> tuple[Lesson, list[str]]:
     """The lesson with what the widgets say, and a sentence for each thing in them that cannot be."""
     problems: list[str] = []
     one, two = st.columns([2, 4])
-    lesson = _task(page, lesson, one)
-    lesson = Lesson(lesson.task, rules(page, ENTRANTS, lesson.rules, two, most=MOST_RULES), lesson.numbers, lesson.choices)
+    task = task_picked(page, lesson.task, one)
+    choices = lesson.choices if task == lesson.task else ()  # another task keeps the numbers that it has too
+    lesson = Lesson(task, rules(page, ENTRANTS, lesson.rules, two, most=MOST_RULES), lesson.numbers, choices)
     lesson = lesson.choosing({}).having({})
     places = st.columns([2, 2, 2, 1])
     changed = {n: slider(page, c, lesson[n], place) for (n, c), place in zip(COMMON.items(), places, strict=False)}
@@ -30,7 +31,7 @@ def form(page: str, lesson: Lesson) -> tuple[Lesson, list[str]]:
         for group in (NETWORK, DATA, TRAINING):
             places = _places(tabs[group])
             if group == NETWORK and lesson.deep:
-                chosen |= _hidden(page, lesson, next(places), problems)
+                chosen |= hidden(page, lesson, next(places), problems)
             chosen |= dict(_words(page, lesson, group, places))
             lesson = lesson.choosing(chosen).having({})
             lesson = lesson.having(_numbers(page, lesson, {group}, places))
@@ -40,14 +41,12 @@ def form(page: str, lesson: Lesson) -> tuple[Lesson, list[str]]:
     return lesson, problems
 
 
-def _task(page: str, lesson: Lesson, place: DeltaGenerator) -> Lesson:
-    """Another task keeps the numbers that it has too, and no choices: they are about the last one."""
-    key, options = f"{page}.task", [*TASKS, *OWN]
-    wished = st.session_state.pop(f"{page}.task.wish", None)
-    if wished or st.session_state.get(key) not in options:
-        st.session_state[key] = wished or lesson.task
-    task = place.selectbox("Task", options, format_func=lambda key: getattr(task_of(key), "title", key), key=key)
-    return lesson if task == lesson.task else Lesson(task, lesson.rules, lesson.numbers)
+def task_picked(page: str, now: str, place: DeltaGenerator) -> str:
+    """Which task, of those that are listed and those from files."""
+    options = {key: one.title for key, one in (*TASKS.items(), *OWN.items())}
+    if wished := st.session_state.pop(f"{page}.task.wish", None):
+        st.session_state[f"{page}.task"] = wished
+    return word(page, "task", "Task", options, now, place)
 
 
 def _places(tab: DeltaGenerator) -> Iterator[DeltaGenerator]:
@@ -60,19 +59,9 @@ def _words(page: str, lesson: Lesson, group: str, places: Iterator[DeltaGenerato
     """What is chosen of the choices of a group."""
     for choice in lesson.offered:
         if choice.group == group:
-            options, key = choice.options(lesson.origin), f"{page}.{lesson.task}.{choice.name}"
-            st.session_state.setdefault(key, lesson.choice(choice.name))
-            place = next(places)
-            yield (
-                choice.name,
-                place.selectbox(
-                    choice.title,
-                    list(options),
-                    format_func=lambda word, options=options: options[word],
-                    key=key,
-                    help=choice.help or None,
-                ),
-            )
+            options, name = choice.options(lesson.origin), f"{lesson.task}.{choice.name}"
+            now = lesson.choice(choice.name)
+            yield choice.name, word(page, name, choice.title, options, now, next(places), choice.help)
 
 
 def _numbers(page: str, lesson: Lesson, groups: set[str], places: Iterator[DeltaGenerator]) -> dict[str, float]:
@@ -80,7 +69,7 @@ def _numbers(page: str, lesson: Lesson, groups: set[str], places: Iterator[Delta
     return {name: slider(page, control, lesson[name], next(places)) for name, control in mine.items()}
 
 
-def _hidden(page: str, lesson: Lesson, place: DeltaGenerator, problems: list[str]) -> dict[str, str]:
+def hidden(page: str, lesson: Lesson, place: DeltaGenerator, problems: list[str]) -> dict[str, str]:
     """The widths of the hidden layers; what cannot be one leaves them as they are."""
     key = f"{page}.{lesson.task}.{HIDDEN}"
     st.session_state.setdefault(key, lesson.choice(HIDDEN))

@@ -8,13 +8,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core import Hyper
 from core.notation import symbol
-from networks import TASKS
 from networks.sweep import measures_of
 from optimizers import ENTRANTS
+from ui.form import hidden, task_picked
 from ui.grid import Axis, axis_of, checked_range
-from ui.lesson import HIDDEN, OWN, Lesson, task_of
+from ui.lesson import Lesson
 from ui.netsweep import COMMON, MOST_RULES, VALUES, NetworkSweep, beside, options_of
-from ui.pickers import rules, slider
+from ui.pickers import rules, slider, word
 
 ALONE = ""
 
@@ -22,9 +22,7 @@ ALONE = ""
 def picked(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
     """The sweep with what the pickers say, and what is wrong with it."""
     one, two, three = st.columns([3, 6, 3])
-    st.session_state.setdefault(f"{page}.task", now.lesson.task)
-    tasks = [*TASKS, *OWN]
-    task = one.selectbox("Task", tasks, format_func=lambda key: getattr(task_of(key), "title", key), key=f"{page}.task")
+    task = task_picked(page, now.lesson.task, one)
     chosen = rules(page, ENTRANTS, now.lesson.rules, two, most=MOST_RULES)
     choices = now.lesson.choices if task == now.lesson.task else ()
     lesson = Lesson(task, chosen, now.lesson.numbers, choices).choosing({}).having({})
@@ -72,14 +70,6 @@ def span(page: str, now: Axis, options: Mapping[str, Hyper], place: DeltaGenerat
         return now, [f"{error}; {now.range} is shown."]
 
 
-def word(page: str, name: str, title: str, options: Mapping[str, str], now: str, place: DeltaGenerator, help: str = "") -> str:
-    """One of several words, by their titles; the first of them where the last choice is none of them."""
-    key = f"{page}.{name}"
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = now if now in options else next(iter(options))
-    return place.selectbox(title, list(options), format_func=options.__getitem__, key=key, help=help or None)
-
-
 def others(page: str, now: NetworkSweep, seeds: DeltaGenerator) -> tuple[Lesson, list[str]]:
     """The lesson with all that is no axis: its choices, then its numbers."""
     lesson, places, problems = now.lesson, columns(), []
@@ -97,15 +87,7 @@ def others(page: str, now: NetworkSweep, seeds: DeltaGenerator) -> tuple[Lesson,
         )
     lesson = lesson.choosing(chosen)
     if lesson.deep:
-        key = f"{page}.{lesson.task}.{HIDDEN}"
-        st.session_state.setdefault(key, lesson.choice(HIDDEN))
-        text = next(places).text_input(
-            "Hidden layers", key=key, help="Widths from first to last, as in 32-16; nothing for none."
-        )
-        try:
-            lesson = lesson.choosing({HIDDEN: text})
-        except ValueError as error:
-            problems.append(f"{str(error).capitalize()}; {lesson.choice(HIDDEN) or 'none'} is used.")
+        lesson = lesson.choosing(hidden(page, lesson, next(places), problems))
     lesson = lesson.having({})
     free = {n: c for n, c in lesson.controls.items() if c.hyper.name not in now.names and n not in COMMON}
     return lesson.having({n: slider(page, c, lesson[n], next(places)) for n, c in free.items()}), problems

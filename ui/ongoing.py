@@ -14,6 +14,9 @@ Work = Callable[[Watch, Progress, ShouldStop], Training]
 UNSEEN = 20.0
 """Seconds without a look after which a training ends: whoever began it is on another page, or gone."""
 
+SOON = 0.2
+"""Seconds that a page waits for a training to end."""
+
 
 @dataclass
 class Ongoing:
@@ -40,8 +43,10 @@ class Ongoing:
         return self
 
     def stop(self) -> None:
-        """Ask it to end; it does within a step."""
+        """Ask it to end, which it does within a step, and see it end if that is soon."""
         self._wish.set()
+        if self._thread:
+            self._thread.join(SOON)
 
     def pause(self) -> None:
         self.paused = True

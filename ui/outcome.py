@@ -9,7 +9,7 @@ from networks import Training
 from networks.losses import LOSSES
 from networks.paired import interval
 from networks.perceptron import bound
-from networks.report import rows_of, scores, worst
+from networks.report import rows_of, worst
 from optimizers import ENTRANTS
 from ui.board.message import fate
 from ui.ranking import number
@@ -23,7 +23,7 @@ def seeds_of(training: Training, entrant: int) -> slice:
 
 def standing(training: Training, titles: Sequence[str], *, tested: bool) -> list[dict[str, str]]:
     """A row for every entrant, the lowest median validation loss first; with `tested`, what it is on rows never seen."""
-    metrics, unseen = training.metrics, scores(training, "test") if tested else {}
+    metrics, unseen = training.metrics, training.tested if tested else {}
     rows = []
     for i, title in enumerate(titles):
         runs = seeds_of(training, i)

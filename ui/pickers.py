@@ -78,3 +78,11 @@ def slider(page: str, control: Control, now: float, place: DeltaGenerator) -> fl
     return place.select_slider(
         control.title, stops, format_func=control.write, key=f"{page}.{control.id}", help=control.hyper.help
     )
+
+
+def word(page: str, name: str, title: str, options: Mapping[str, str], now: str, place: DeltaGenerator, help: str = "") -> str:
+    """One of several words, by their titles; the first of them where the last choice is none of them."""
+    key = f"{page}.{name}"
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = now if now in options else next(iter(options))
+    return place.selectbox(title, list(options), format_func=options.__getitem__, key=key, help=help or None)

@@ -1,5 +1,6 @@
 """What a session remembers, behind two functions; the link in the address bar is the rest."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
@@ -11,6 +12,9 @@ class Spec(Protocol):
 
     def link(self) -> dict[str, str]: ...
 
+
+SETTLED = 3.0
+"""Seconds in which a browser has drawn a page. One that is run again before loses what its widgets were set to."""
 
 S = TypeVar("S", bound=Spec)
 
@@ -28,6 +32,11 @@ def remember(page: str, spec: Spec, problems: list[str], seq: int, *, link: bool
     st.session_state[page] = spec, problems, seq
     if link and st.query_params.to_dict() != spec.link():
         st.query_params.from_dict(spec.link())
+
+
+def settled(since: float) -> bool:
+    """Whether a page that ran at `since`, by the monotonic clock, may be run again by itself."""
+    return time.monotonic() - since > SETTLED
 
 
 def superseded() -> bool:
