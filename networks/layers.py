@@ -7,6 +7,7 @@ last because numpy is fastest along them, or across them. A layer's weights are 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -25,11 +26,14 @@ class Luck:
 
     def __init__(self, seeds: np.ndarray, step: int) -> None:
         self.seeds, self.step = seeds, step
-        self._streams = {seed: np.random.default_rng([seed, 2, step]) for seed in np.unique(seeds).tolist()}
 
     def __getitem__(self, runs: slice) -> "Luck":
         """The same for some of the runs, from the beginning."""
         return Luck(self.seeds[runs], self.step)
+
+    @cached_property
+    def _streams(self) -> dict[int, np.random.Generator]:
+        return {seed: np.random.default_rng([seed, 2, self.step]) for seed in np.unique(self.seeds).tolist()}
 
     def uniform(self, shape: Shape, rows: int) -> np.ndarray:
         """(runs or 1, *shape, rows), drawn row by row."""
@@ -104,34 +108,52 @@ class Convolution:
 
     def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
         runs, channels, high, wide, rows = x.shape
-        bordered = np.zeros((runs, channels, high + 2, wide + 2, rows), dtype=x.dtype)
-        bordered[:, :, 1:-1, 1:-1] = x
-        patches = np.empty((runs, channels, 3, 3, high, wide, rows), dtype=x.dtype)
-        for i in range(3):
-            for j in range(3):
-                patches[:, :, i, j] = bordered[:, :, i : i + high, j : j + wide]
-        patches = patches.reshape(runs, 9 * channels, -1)
-        z = np.matmul(weights[0].reshape(-1, self.channels, 9 * channels), patches)
-        z += weights[1][:, :, None]
-        return z.reshape(-1, self.channels, high, wide, rows), (patches, x.shape)
+        seen = np.empty((runs, 9 * channels + 1, high * wide * rows), dtype=x.dtype)
+        _patches(x, seen[:, :-1])
+        seen[:, -1] = 1  # what the biases are multiplied with
+        kernels = np.concatenate([weights[0].reshape(-1, self.channels, 9 * channels), weights[1][:, :, None]], axis=2)
+        return np.matmul(kernels, seen).reshape(-1, self.channels, high, wide, rows), (seen, x.shape)
 
     def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None:
-        patches, (_, channels, high, wide, rows) = kept
-        delta = delta.reshape(len(delta), self.channels, -1)
-        np.matmul(delta, patches.swapaxes(1, 2), out=into[0].reshape(-1, self.channels, 9 * channels))
-        delta.sum(axis=2, out=into[1])
+        seen, (_, channels, high, wide, rows) = kept
+        runs = len(delta)
+        of_kernels = np.matmul(delta.reshape(runs, self.channels, -1), seen.swapaxes(1, 2))
+        into[0][:] = of_kernels[:, :, :-1].reshape(into[0].shape)
+        into[1][:] = of_kernels[:, :, -1]
         if not wanted:
             return None
-        spread = np.matmul(weights[0].reshape(-1, self.channels, 9 * channels).swapaxes(1, 2), delta)
-        spread = spread.reshape(-1, channels, 3, 3, high, wide, rows)
-        bordered = np.zeros((len(delta), channels, high + 2, wide + 2, rows), dtype=delta.dtype)
-        for i in range(3):
-            for j in range(3):
-                bordered[:, :, i : i + high, j : j + wide] += spread[:, :, i, j]
-        return bordered[:, :, 1:-1, 1:-1]
+        kernels = weights[0].reshape(runs, self.channels, 9 * channels)
+        felt = np.matmul(kernels.swapaxes(1, 2), delta.reshape(runs, self.channels, -1))
+        felt = felt.reshape(runs, channels, 3, 3, high, wide, rows)
+        found = felt[:, :, 1, 1].copy()
+        for (i, j), (here, there) in _NEIGHBOURS.items():
+            if (i, j) != (1, 1):
+                found[:, :, *there] += felt[:, :, i, j, *here]
+        return found
 
     def module(self, shape: Shape) -> nn.Module:
         return nn.Conv2d(shape[0], self.channels, 3, padding=1)
+
+
+_PARTS = (slice(1, None), slice(None), slice(None, -1))
+_NEIGHBOURS = {(i, j): ((_PARTS[i], _PARTS[j]), (_PARTS[2 - i], _PARTS[2 - j])) for i in range(3) for j in range(3)}
+"""For the place in a 3×3 patch: which pixels have a neighbour there within the image, and which pixels those are."""
+
+
+def _patches(x: np.ndarray, into: np.ndarray) -> None:
+    """The 3×3 neighbours of every pixel of (runs, channels, height, width, rows), zero outside the image.
+
+    `into` is (runs, 9·channels, height·width·rows).
+    """
+    runs, channels, high, wide, rows = x.shape
+    found = into.reshape(runs, channels, 3, 3, high, wide, rows)
+    for (i, j), (here, there) in _NEIGHBOURS.items():
+        part = found[:, :, i, j]
+        part[:, :, *here] = x[:, :, *there]
+        if i != 1:
+            part[:, :, 0 if i == 0 else -1] = 0
+        if j != 1:
+            part[:, :, :, 0 if j == 0 else -1] = 0
 
 
 class Bare:

@@ -91,14 +91,17 @@ class Network:
         rng = np.random.default_rng(seed)
         return np.concatenate([DRAWS[kind](rng, scale, many) for (kind, scale), many in self.draws])
 
+    @cached_property
+    def _plan(self) -> tuple[tuple[tuple[slice, Shape], ...], ...]:
+        """For every layer where its blocks stand in a row, and their shapes."""
+        every = iter(zip(self.places, self.blocks, strict=True))
+        mine = ([next(every) for _ in layer.blocks(shape)] for layer, shape in zip(self.layers, self.shapes, strict=False))
+        return tuple(tuple((place, block.shape) for place, block in blocks) for blocks in mine)
+
     def weights(self, stack: np.ndarray) -> list[list[np.ndarray]]:
         """Views of a stack (runs, P): for every layer its blocks (runs, *shape)."""
-        every = iter(zip(self.places, self.blocks, strict=True))
-        found = []
-        for i, layer in enumerate(self.layers):
-            mine = [next(every) for _ in layer.blocks(self.shapes[i])]
-            found.append([stack[:, place].reshape(-1, *block.shape) for place, block in mine])
-        return found
+        runs = len(stack)
+        return [[stack[:, place].reshape(runs, *shape) for place, shape in blocks] for blocks in self._plan]
 
     def entering(self, x: np.ndarray) -> np.ndarray:
         """Rows (runs or 1, rows, features) as the layers take them, (runs or 1, *shape, rows)."""

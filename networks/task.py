@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from networks.data import Data, Preparation, Table, prepared
 from networks.layers import Shape
@@ -41,4 +41,10 @@ class NetworkTask:
 
     def load(self, seed: int) -> Data:
         """The data of a seed, split and scaled."""
-        return prepared(self.source(seed), seed, self.preparation)
+        return prepared(_table(self.source, seed), seed, self.preparation)
+
+
+@lru_cache(maxsize=4)
+def _table(source: Callable[[int], Table], seed: int) -> Table:
+    """Nobody writes to a table, so it is read once."""
+    return source(seed)

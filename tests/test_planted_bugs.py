@@ -116,7 +116,7 @@ def test_the_copy_is_green(copy, files, selections):
             LAYERS,
             MASKS,
             "networks/layers.py",
-            "np.random.default_rng([seed, 2, step])",
+            "np.random.default_rng([seed, 2, self.step])",
             "np.random.default_rng()",
             id="dropout drawn without a seed",
         ),

@@ -359,7 +359,15 @@ def test_where_all_diverge_the_training_ends():
 
 # Forks
 
-MARKED, BETWEEN = 14, 16
+
+def recorded(training: Training) -> int:
+    """A step after which was evaluated."""
+    return int(training.metric_steps[len(training.metric_steps) // 3])
+
+
+def between(training: Training) -> int:
+    """A step between two of those, later than `recorded`."""
+    return next(step for step in range(recorded(training), training.steps) if step not in training.metric_steps)
 
 
 @pytest.fixture(scope="module")
@@ -383,22 +391,22 @@ def repeats(child: Training, parent: Training, run: int, step: int) -> None:
     np.testing.assert_array_equal(child.batches, batches[step - parent.begun :])
     ours, theirs = child.metric_steps > step, parent.metric_steps > step
     np.testing.assert_array_equal(child.metric_steps[ours], parent.metric_steps[theirs])
-    recorded = step in parent.metric_steps
+    evaluated = step in parent.metric_steps
     for name, values in child.metrics.items():
-        first = 1 if name.startswith("train_") and not recorded else 0  # means since the last record, here the fork
+        first = 1 if name.startswith("train_") and not evaluated else 0  # means since the last record, here the fork
         np.testing.assert_array_equal(values[ours, 0][first:], parent.metrics[name][theirs, run][first:], err_msg=name)
-        if name.startswith("val_") and recorded:
+        if name.startswith("val_") and evaluated:
             assert values[0, 0] == parent.metrics[name][parent.metric_steps == step, run]
 
 
-def test_the_parent_has_marks_where_the_tests_want_them(parent):
-    assert {0, MARKED, 40} <= set(parent.metric_steps.tolist())
-    assert BETWEEN not in parent.metric_steps
-
-
-@pytest.mark.parametrize("step", [0, 1, MARKED, BETWEEN, 40])
+@pytest.mark.parametrize(
+    "when",
+    [lambda parent: 0, lambda parent: 1, recorded, between, lambda parent: parent.steps],
+    ids=["start", "first step", "record", "between records", "end"],
+)
 @pytest.mark.parametrize("run", range(10))
-def test_an_unchanged_fork_repeats_its_parent(parent, run, step):
+def test_an_unchanged_fork_repeats_its_parent(parent, run, when):
+    step = when(parent)
     repeats(fork(parent, run, step, [entrant_of(parent, run)]), parent, run, step)
 
 
@@ -411,10 +419,10 @@ def test_every_rule_goes_on_with_its_slots_and_its_count(key):
 def test_a_fork_goes_on_with_others(parent):
     name, numbers = entrant_of(parent, 2)  # momentum
     others = [(name, numbers), (name, {**numbers, "lr": 0.1}), (name, {**numbers, "mu": 0.5}), ("rmsprop", {}), ADAM]
-    child = fork(parent, 2, BETWEEN, others)
+    child = fork(parent, 2, between(parent), others)
     assert (child.x0 == child.x0[0]).all()
     assert (child.loss[0] == child.loss[0, 0]).all()
-    repeats(fork(parent, 2, BETWEEN, others[:1]), parent, 2, BETWEEN)
+    repeats(fork(parent, 2, between(parent), others[:1]), parent, 2, between(parent))
     np.testing.assert_array_equal(child.x[0], parent.x[2])
     assert len(np.unique(child.x, axis=0)) == len(others)
 
@@ -430,10 +438,10 @@ def test_another_rule_starts_anew_where_the_run_was():
 
 
 def test_a_fork_of_a_fork_is_one_of_the_first(parent):
-    first = fork(parent, 0, MARKED, [entrant_of(parent, 0), ("rmsprop", {"lr": 1e-3})])
-    again = fork(first, 0, BETWEEN, [entrant_of(parent, 0)])
-    repeats(again, parent, 0, BETWEEN)
-    repeats(again, first, 0, BETWEEN)
+    first = fork(parent, 0, recorded(parent), [entrant_of(parent, 0), ("rmsprop", {"lr": 1e-3})])
+    again = fork(first, 0, between(parent), [entrant_of(parent, 0)])
+    repeats(again, parent, 0, between(parent))
+    repeats(again, first, 0, between(parent))
     other = fork(first, 1, 30, [("rmsprop", {"lr": 1e-3}), ADAM])
     np.testing.assert_array_equal(other.x[0], first.x[1])
     repeats(fork(other, 1, 33, [ADAM]), other, 1, 33)
@@ -511,9 +519,9 @@ def test_a_whole_training_has_nothing_to_go_on_with():
 
 
 def test_a_fork_is_gone_on_with_too(parent):
-    whole = fork(parent, 3, BETWEEN, [entrant_of(parent, 3), ADAM])
-    half = fork(parent, 3, BETWEEN, [entrant_of(parent, 3), ADAM], should_stop=stopping(15))
-    assert BETWEEN < half.steps < 40
+    whole = fork(parent, 3, between(parent), [entrant_of(parent, 3), ADAM])
+    half = fork(parent, 3, between(parent), [entrant_of(parent, 3), ADAM], should_stop=stopping(15))
+    assert between(parent) < half.steps < 40
     same(continued(half), whole)
 
 
