@@ -16,7 +16,7 @@ from networks.layers import BENDS
 from networks.losses import LOSSES
 from networks.models import MLP
 from optimizers import RULES
-from ui.spec import Control
+from ui.spec import Control, Numbered
 
 MOST_LAYERS, MOST_UNITS = 10, 64
 BATCH = 64
@@ -52,7 +52,7 @@ def title_of(task: NetworkTask) -> str:
 
 
 @dataclass(frozen=True)
-class Look:
+class Look(Numbered):
     """A task's network with layers of one's own, trained by a rule; `numbers` holds what differs from its default."""
 
     task: str
@@ -66,15 +66,6 @@ class Look:
     def controls(self) -> dict[str, Control]:
         """Every number, by its name in the link."""
         return COMMON | {f"{self.rule}.lr": Control(f"{self.rule}.lr", self.rule, RULES[self.rule].hypers["lr"])}
-
-    def __getitem__(self, name: str) -> float:
-        return dict(self.numbers).get(name, self.controls[name].hyper.default)
-
-    def having(self, numbers: Mapping[str, float]) -> "Look":
-        """The same with some numbers changed."""
-        controls, merged = self.controls, {**dict(self.numbers), **numbers}
-        kept = {k: v for k, v in merged.items() if k in controls and v != controls[k].hyper.default}
-        return replace(self, numbers=tuple(sorted(kept.items())))
 
     @property
     def network_task(self) -> NetworkTask:
@@ -146,17 +137,8 @@ def read_look(link: Mapping[str, str], default: Look) -> tuple[Look, list[str]]:
         hidden = read_hidden(link.get("hidden", written(hidden)))
     except ValueError as error:
         problems.append(f"The link's {error}; {written(hidden)} is shown instead.")
-    look, numbers = Look(hidden=hidden, **chosen), {}
-    for name in sorted(link.keys() - {*CHOICES, "hidden"}):
-        control = look.controls.get(name)
-        if control is None:
-            problems.append(f"The link's setting “{name[:40]}” is unknown: it is ignored.")
-            continue
-        try:
-            numbers[name] = control.read(link[name], name)
-        except ValueError as error:
-            problems.append(f"The link's {error}; {control.write(look[name])} is used instead.")
-    look = look.having(numbers)
+    look, more = Look(hidden=hidden, **chosen).reading({name: link[name] for name in link.keys() - {*CHOICES, "hidden"}})
+    problems += more
     for name, most in look.most.items():
         if look[name] > most:
             allowed = f"it must be from 1 to {most} in this network"

@@ -15,7 +15,7 @@ from networks.layers import BENDS
 from networks.losses import LOSSES
 from networks.train import REGIME
 from optimizers import ENTRANTS
-from ui.spec import SEPARATOR, Control
+from ui.spec import SEPARATOR, Control, Numbered
 
 MOST_RULES = 12
 STEPS = Hyper(10, 5000, "log", whole=True, name="steps", default=400, help="How many minibatches every rule sees.")
@@ -148,7 +148,7 @@ def widths(text: str) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Lesson(Numbered):
     """Which rules learn which task, and how; `numbers` and `choices` hold what differs from the default."""
 
     task: str
@@ -198,15 +198,6 @@ class Lesson:
             **_controls(TRAINING, *REGIME.values()),
             **{f"{schedule.key}.{n}": Control(f"{schedule.key}.{n}", TRAINING, h) for n, h in schedule.hypers.items()},
         }
-
-    def __getitem__(self, name: str) -> float:
-        return dict(self.numbers).get(name, self.controls[name].hyper.default)
-
-    def having(self, numbers: Mapping[str, float]) -> "Lesson":
-        """The same lesson with some numbers changed."""
-        controls, merged = self.controls, {**dict(self.numbers), **numbers}
-        kept = {k: v for k, v in merged.items() if k in controls and v != controls[k].hyper.default}
-        return replace(self, numbers=tuple(sorted(kept.items())))
 
     def choosing(self, choices: Mapping[str, str]) -> "Lesson":
         """The same lesson with other choices; those that its task has not are left out. ValueError for a bad one."""
@@ -298,17 +289,8 @@ def read_lesson(link: Mapping[str, str], default: Lesson) -> tuple[Lesson, list[
     names = {choice.name for choice in lesson.offered} | ({HIDDEN} if lesson.deep else set())
     for name in sorted(link.keys() & names):
         lesson = _granted(problems, lesson, partial(lesson.choosing, {name: link[name]}))
-    numbers = {}
-    for name in sorted(link.keys() - names - {"task", "rules"}):
-        control = lesson.controls.get(name)
-        if control is None:
-            problems.append(f"The link's setting “{name[:40]}” is unknown: it is ignored.")
-            continue
-        try:
-            numbers[name] = control.read(link[name], name)
-        except ValueError as error:
-            problems.append(f"The link's {error}; {control.write(lesson[name])} is used instead.")
-    return lesson.having(numbers), problems
+    lesson, more = lesson.reading({name: link[name] for name in link.keys() - names - {"task", "rules"}})
+    return lesson, problems + more
 
 
 def _granted(problems: list[str], lesson: Lesson, wish: Callable[[], Lesson]) -> Lesson:

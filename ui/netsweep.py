@@ -1,10 +1,9 @@
 """A sweep over a network: a lesson's rules along lr, and one more number. A frozen, hashable spec that is also its link."""
 
 import math
-import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from core import Hyper
 from networks import NetworkTask
 from networks.sweep import MEASURES, Measure, Sweep, measures_of, numbers_of, sweep
+from ui.background import Background
 from ui.grid import Axis, checked_axis, values_of
 from ui.lesson import COMMON as OF_LESSONS
 from ui.lesson import STEPS, Lesson, read_lesson
@@ -142,7 +142,7 @@ def beside(options: Mapping[str, Hyper]) -> dict[str, Hyper]:
 
 
 @dataclass
-class Ongoing:
+class Ongoing(Background):
     """A sweep in a thread of its own: what there is of it so far, and how to end it and to go on with it."""
 
     work: NetworkSweep
@@ -151,39 +151,20 @@ class Ongoing:
     problem: str = ""
     left: float = math.nan
     seconds: float = 0.0
-    _looked: float = 0.0
     _rests: bool = False
-    _wish: threading.Event = field(default_factory=threading.Event, repr=False)
-    _thread: threading.Thread | None = field(default=None, repr=False)
 
     def start(self) -> "Ongoing":
-        """Begin, or go on where it was stopped."""
-        self.wait()
-        self._wish, self._looked, self._rests = threading.Event(), time.monotonic(), False
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        return self
+        self._rests = False
+        return super().start()
 
     def go_on(self) -> None:
         self.start()
 
-    def stop(self) -> None:
-        """Ask it to end; it does within a step."""
-        self._wish.set()
-
     def look(self) -> None:
         """Somebody watches: what rested because nobody did goes on."""
-        self._looked = time.monotonic()
+        super().look()
         if self._rests and not self.stopped:
             self.start()
-
-    @property
-    def running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
-
-    @property
-    def stopped(self) -> bool:
-        return self._wish.is_set()
 
     @property
     def complete(self) -> bool:
@@ -198,12 +179,8 @@ class Ongoing:
         left = f", about {_told(self.left)} left" if known else ""
         return f"{self.share:.0%} of {self.work.runs} runs are trained{left}."
 
-    def wait(self, seconds: float | None = None) -> None:
-        if self._thread:
-            self._thread.join(seconds)
-
     def _run(self) -> None:
-        wish, began, share, before = self._wish, time.monotonic(), self.share, self.seconds
+        wish, began, share, before = self.wish, time.monotonic(), self.share, self.seconds
 
         def watch(so_far: Sweep) -> None:
             self.so_far = so_far
@@ -214,7 +191,7 @@ class Ongoing:
             self.left = taken * (1 - now) / gained if gained > 0 else math.nan
 
         def ended() -> bool:
-            self._rests = time.monotonic() - self._looked > UNSEEN
+            self._rests = self.unseen(UNSEEN)
             return self._rests or wish.is_set()
 
         task: NetworkTask = self.work.lesson.work

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from core import DRIVER, SCHEDULES, Hyper, Schedule, Surface
 from core.notation import symbol
@@ -98,6 +98,40 @@ class Control:
 
     def write(self, value: float) -> str:
         return "off" if value == self.hyper.off else f"{value:.12g}"
+
+
+class Numbered:
+    """A frozen dataclass with numbers that a person may set; `numbers` holds what differs from its default."""
+
+    numbers: tuple[tuple[str, float], ...]
+
+    @property
+    def controls(self) -> Mapping[str, Control]:
+        """Every number, by its name in the link."""
+        raise NotImplementedError
+
+    def __getitem__(self, name: str) -> float:
+        """A number, chosen or default."""
+        return dict(self.numbers).get(name, self.controls[name].hyper.default)
+
+    def having(self, numbers: Mapping[str, float]) -> Self:
+        """The same with some numbers changed; those that it has no control for are left out."""
+        controls, merged = self.controls, {**dict(self.numbers), **numbers}
+        kept = {k: v for k, v in merged.items() if k in controls and v != controls[k].hyper.default}
+        return replace(self, numbers=tuple(sorted(kept.items())))  # type: ignore[type-var]
+
+    def reading(self, link: Mapping[str, str]) -> tuple[Self, list[str]]:
+        """The same with the numbers of a link that has nothing else, and a sentence for each that could not be granted."""
+        controls, numbers, problems = self.controls, {}, []
+        for name in sorted(link):
+            if name not in controls:
+                problems.append(f"The link's setting “{name[:40]}” is unknown: it is ignored.")
+                continue
+            try:
+                numbers[name] = controls[name].read(link[name], name)
+            except ValueError as error:
+                problems.append(f"The link's {error}; {controls[name].write(self[name])} is used instead.")
+        return self.having(numbers), problems
 
 
 @dataclass(frozen=True)
