@@ -1,9 +1,9 @@
 """What can be taken along of a training: the curves, a checkpoint, TensorBoard's files, a run as a plain script."""
 
 import streamlit as st
-from networks.tensorboard import events
 
 from networks.export import checkpoint, curves, script
+from networks.tensorboard import events
 from optimizers import ENTRANTS
 from ui.ongoing import Ongoing
 
