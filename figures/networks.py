@@ -13,6 +13,7 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
     mistakes = counts.astype(float)
     np.fill_diagonal(mistakes, 0)
     down, across = np.nonzero(counts)
+    classes = [name.replace("<", "&lt;") for name in classes]  # plotly obeys markup
     figure = go.Figure(
         go.Heatmap(
             z=mistakes,

@@ -19,6 +19,9 @@ CIFAR10_BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4
 MISSING = {"", "?", "na", "nan"}
 """Cells without a value, in small letters."""
 
+LARGEST = 1e30
+"""Larger numbers, squared, are beyond what float32 holds."""
+
 MOST_CLASSES = 20
 """Different whole numbers in a target column that still count as classes."""
 
@@ -183,11 +186,12 @@ def _cells(text: str) -> tuple[list[str], list[int], list[list[str]]]:
 
 
 def _is_number(cell: str) -> bool:
-    """Whether a cell holds a finite number."""
+    """Whether a cell holds a number, finite or not."""
     try:
-        return bool(np.isfinite(float(cell)))
+        float(cell)
     except ValueError:
         return False
+    return True
 
 
 def _numbers(name: str, cells: list[str], lines: list[int]) -> np.ndarray:
@@ -195,6 +199,8 @@ def _numbers(name: str, cells: list[str], lines: list[int]) -> np.ndarray:
     for line, cell in zip(lines, cells, strict=True):
         if cell.lower() not in MISSING and not _is_number(cell):
             raise ValueError(f"column {name!r} has {cell!r} in line {line}: only the target may have words")
+        if cell.lower() not in MISSING and not abs(float(cell)) <= LARGEST:
+            raise ValueError(f"column {name!r} has {cell!r} in line {line}: numbers must be within ±{LARGEST:g}")
     if all(cell.lower() in MISSING for cell in cells):
         raise ValueError(f"column {name!r} has no value: a column must have at least one number")
     return np.array([np.nan if cell.lower() in MISSING else float(cell) for cell in cells])
@@ -205,6 +211,8 @@ def _target(name: str, cells: list[str], lines: list[int]) -> tuple[np.ndarray, 
     for line, cell in zip(lines, cells, strict=True):
         if cell.lower() in MISSING:
             raise ValueError(f"line {line} has no value in the target column {name!r}: every row must have one")
+        if _is_number(cell) and not abs(float(cell)) <= LARGEST:
+            raise ValueError(f"the target column {name!r} has {cell!r} in line {line}: numbers must be within ±{LARGEST:g}")
     words = not all(_is_number(cell) for cell in cells)
     values, y = np.unique(np.array(cells) if words else np.array(cells, dtype=float), return_inverse=True)
     if len(values) < 2:

@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import streamlit as st
 
 from figures import networks as figures
@@ -18,9 +19,9 @@ from ui.form import form
 from ui.gallery import gallery
 from ui.lesson import Lesson, read_lesson
 from ui.ongoing import Ongoing, lesson_of
-from ui.outcome import mistakes, sentences, signed, standing, theorem, verdict
+from ui.outcome import mistakes, plain, sentences, signed, standing, theorem, verdict
 from ui.page import begin
-from ui.session import recall, remember, settled
+from ui.session import recall, remember, returned, settled
 
 PAGE = "networks"
 FIRST = Lesson(
@@ -84,7 +85,9 @@ def told(training: Training, names: list[str], every: list[Ongoing], *, tested: 
         if one.so_far is not None:
             rows += standing(one.so_far, [one.title], tested=tested)
     st.table(rows)
-    for sentence in (verdict(training, names), theorem(training), *training.data.notes):
+    last = int(training.metric_steps[-1])
+    marked = "" if last == training.steps else f"The table tells of step {last}, the last that was evaluated."
+    for sentence in (marked, verdict(training, names), theorem(training), *training.data.notes):
         if sentence:
             st.caption(sentence)
     if training.task.init == "zeros" and len(training.task.model.layers) > 1:
@@ -96,8 +99,12 @@ def inside(going: Ongoing) -> None:
     training = going.so_far
     assert training is not None  # it has ended
     keys = list(going.lesson.rules)
-    key = st.selectbox("Run of", keys, format_func=lambda key: ENTRANTS[key].title, key=f"{PAGE}.inside")
-    run = keys.index(key) * len(training.regime.seeds)
+    seeds = training.regime.seeds
+    order = np.where(training.diverged, np.inf, training.metrics["val_loss"][-1])[:: len(seeds)]
+    best = int(np.nan_to_num(order, nan=np.inf).argmin())
+    title = "Run of" if len(seeds) == 1 else f"Run of (seed {seeds[0]})"
+    key = st.selectbox(title, keys, index=best, format_func=lambda key: ENTRANTS[key].title, key=f"{PAGE}.inside")
+    run = keys.index(key) * len(seeds)
     if training.diverged[run]:
         st.info(f"{ENTRANTS[key].title} diverged at step {training.stopped[run]}: what is left of it says nothing.")
         return
@@ -112,7 +119,7 @@ def inside(going: Ongoing) -> None:
     two.markdown("**By class**")
     names = ("precision", "recall", "F1")
     columns = [
-        {"class": name, **dict(zip(names, (f"{value:.1%}" for value in values), strict=True)), "rows": str(rows)}
+        {"class": plain(name), **dict(zip(names, (f"{value:.1%}" for value in values), strict=True)), "rows": str(rows)}
         for name, *values, rows in by_class(training, run)
     ]
     two.table(columns)
@@ -133,7 +140,7 @@ def inside(going: Ongoing) -> None:
 begin("Networks, side by side")
 kept, complaints, _ = recall(PAGE, FIRST, read_lesson)
 chosen, wrong = form(PAGE, kept)
-remember(PAGE, chosen, complaints, 0, link=chosen != kept)
+remember(PAGE, chosen, complaints, 0, link=chosen != kept or returned(chosen, FIRST))
 for sentence in complaints + wrong:
     st.warning(sentence)
 if chosen.rules:
@@ -142,12 +149,14 @@ if chosen.rules:
     st.caption("All rules start at the same weights and see the same minibatches. Every change of a number trains anew.")
     st.fragment(picture, run_every=PATIENCE if ticking else None)(going, time.monotonic(), ticking=ticking)
     if not ticking and going.so_far is not None:
-        look, turn, take = st.tabs(["Look inside", "Fork", "Take it along"])
+        look, turn, take = st.tabs(["Look inside", "Fork", "Take it along"], default="Fork" if forks(PAGE) else None)
         with look:
             inside(going)
         with turn:
             offer(PAGE, going)
         with take:
             taken_along(PAGE, going)
+            if forks(PAGE):
+                st.caption("Forks stay here.")
 else:
     st.info("Pick at least one rule to train.")

@@ -10,7 +10,7 @@ from ui.lesson import Lesson
 from ui.netform import picked
 from ui.netsweep import NetworkSweep, Ongoing, read_sweep
 from ui.page import begin
-from ui.session import recall, remember, settled
+from ui.session import recall, remember, returned, settled
 from ui.swept import picture
 
 PAGE = "sweep"
@@ -57,7 +57,7 @@ def followed(going: Ongoing, chosen: NetworkSweep, since: float, *, ticking: boo
 begin("Sweep over a network")
 kept, complaints, _ = recall(PAGE, FIRST, read_sweep)
 chosen, wrong = picked(PAGE, kept)
-remember(PAGE, chosen, complaints, 0, link=chosen != kept)
+remember(PAGE, chosen, complaints, 0, link=chosen != kept or returned(chosen, FIRST))
 for sentence in complaints + wrong:
     st.warning(sentence)
 if not chosen.lesson.rules:

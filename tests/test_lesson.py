@@ -18,13 +18,14 @@ from networks.perceptron import bound
 from networks.report import by_class, confusion, first_weights, predicted, rows_of, worst
 from optimizers import ENTRANTS
 from ui import ongoing
-from ui.board.message import SIDE, pack, planes, quartiles
+from ui.board.message import SIDE, fate, pack, planes, quartiles
 from ui.forks import forked
 from ui.gallery import gallery
 from ui.lesson import CHOICES, OWN, Lesson, read_lesson, widths
 from ui.ongoing import lesson_of
-from ui.outcome import signed, standing, theorem, verdict
+from ui.outcome import plain, signed, standing, theorem, verdict
 from ui.own import KEPT, table_task
+from ui.ranking import number
 
 FIRST = Lesson("digits_mlp", ("sgd", "adam"), (("adam.lr", 0.003), ("steps", 60.0)))
 
@@ -328,3 +329,43 @@ def test_the_smallest_weight_is_blue_and_the_largest_red():
     assert min(white) > 230
     assert red[0] > red[2]
     assert (signed(np.zeros((1, 2, 2))) == white).all()
+
+
+def test_a_table_of_two_features_and_a_number_to_predict_has_no_plane():
+    text = "a,b,price\n" + "\n".join(f"{i},{i % 7},{3 * i - i % 7 + 0.25}" for i in range(60))
+    going = lesson_of(Lesson(table_task("prices.csv", text.encode(), ""), ("adam",)).having({"steps": 10.0, "batch": 8.0}))
+    going.start().wait(30)
+    header, _ = read(pack(going))
+    assert "window" not in header
+    assert len(header["panels"]) == 5
+
+
+def test_a_class_of_one_row_is_told_when_the_table_comes():
+    text = "a,kind\n" + "\n".join(f"{i},{'rare' if i == 3 else 'common'}" for i in range(30))
+    with pytest.raises(ValueError, match="class rare has 1 rows: allowed are 3 or more"):
+        table_task("rare.csv", text.encode(), "")
+
+
+def test_who_is_out_of_patience_keeps_what_it_had():
+    lesson = Lesson("digits_mlp", ("sgd", "adam")).having({"patience": 2.0, "adam.lr": 0.05, "steps": 400.0})
+    going = lesson_of(lesson).start()
+    going.wait(60)
+    training = going.so_far
+    assert training is not None
+    assert training.finished[1] < training.steps
+    row = next(row for row in standing(training, ["SGD", "Adam"], tested=True) if row["Rule"] == "Adam")
+    at = training.metric_steps.tolist().index(training.finished[1])
+    assert row["training loss"] == number(float(training.metrics["train_loss"][at, 1]))
+    assert row["fate"] == f"out of patience at step {training.finished[1]}"
+    middle = quartiles(training, "val_loss", slice(1, 2))[1]
+    assert np.isfinite(middle[: at + 1]).all()
+    assert np.isnan(middle[at + 1 :]).all()
+    both = replace(training, regime=replace(training.regime, seeds=(0, 1)))
+    kept = quartiles(both, "val_loss", slice(0, 2))
+    assert np.isfinite(kept[:, training.metric_steps <= training.finished.max()]).all()
+    assert "1 of 2 seeds" in fate(both, slice(0, 2)) or "2 of 2 seeds" in fate(both, slice(0, 2))
+
+
+def test_names_from_a_file_are_not_obeyed_as_markup():
+    assert plain("$a$ **no**") == r"\$a\$ \*\*no\*\*"
+    assert plain("Zürich 7") == "Zürich 7"

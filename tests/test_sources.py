@@ -433,3 +433,11 @@ def test_a_bad_table_is_refused(text, target, told):
 def test_a_class_of_one_row_is_refused_when_it_is_split():
     with pytest.raises(ValueError, match="class perhaps has 1 rows: allowed are 3 or more"):
         prepared(csv_table(csv_of() + "\n1,2,perhaps"), 0)
+
+
+@pytest.mark.parametrize(("column", "cell"), [("a", "1e200"), ("a", "-inf"), ("b", "1e31")])
+def test_numbers_that_no_training_holds_are_refused(column, cell):
+    rows = [[str(i), str(2 * i + 0.5)] for i in range(20)]
+    rows[4]["ab".index(column)] = cell
+    with pytest.raises(ValueError, match=rf"'{column}' has '{cell}' in line 6: numbers must be within ±1e\+30"):
+        csv_table("a,b\n" + "\n".join(map(",".join, rows)))

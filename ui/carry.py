@@ -31,4 +31,4 @@ def taken_along(page: str, going: Ongoing) -> None:
         four.caption(f"{str(error)[0].upper()}{str(error)[1:]}.")
     else:
         four.download_button("PyTorch script", text, "training.py", key=f"{page}.script", on_click="ignore")
-        four.caption("Run alone it prints the validation loss shown above, after the same steps.")
+        four.caption("Run alone it prints this run’s validation loss after the same steps.")

@@ -14,6 +14,8 @@ from optimizers import ENTRANTS
 from ui.board.message import fate
 from ui.ranking import number
 
+MARKUP = frozenset("\\`*_{}[]()#+-.!$<>~|:")
+
 
 def seeds_of(training: Training, entrant: int) -> slice:
     """The runs of an entrant, one a seed."""
@@ -25,6 +27,11 @@ def standing(training: Training, titles: Sequence[str], *, tested: bool) -> list
     """A row for every entrant, the lowest median validation loss first; with `tested`, what it is on rows never seen."""
     metrics, unseen = training.metrics, training.tested if tested else {}
     rows = []
+    at = np.array([(training.metric_steps <= end).sum() - 1 for end in training.finished])  # each run's last record
+
+    def last(name: str) -> np.ndarray:
+        return metrics[name][at, np.arange(training.runs)]
+
     for i, title in enumerate(titles):
         runs = seeds_of(training, i)
         good = ~training.diverged[runs]
@@ -36,12 +43,13 @@ def standing(training: Training, titles: Sequence[str], *, tested: bool) -> list
             middle = float(np.nanmedian(kept))
             return f"{middle:.1%}" if share else number(middle)
 
-        loss, learnt = metrics["val_loss"][-1], metrics["train_loss"][-1]
+        loss, learnt = last("val_loss"), last("train_loss")
         row = {"Rule": title, "lr": number(float(metrics["lr"][0, runs][0])), "validation loss": told(loss)}
         if "val_accuracy" in metrics:
-            row["validation accuracy"] = told(metrics["val_accuracy"][-1], share=True)
+            row["validation accuracy"] = told(last("val_accuracy"), share=True)
         row["training loss"] = told(learnt)
-        row["gap"] = told(loss - learnt)
+        middles = [np.median(values[runs][good]) if good.any() else np.nan for values in (loss, learnt)]
+        row["gap"] = number(float(middles[0] - middles[1])) if np.isfinite(middles).all() else "–"
         if unseen:
             key, name = ("accuracy", "test accuracy") if "accuracy" in unseen else ("loss", "test loss")
             row[name] = told(unseen[key], share=key == "accuracy")
@@ -72,6 +80,11 @@ def verdict(training: Training, titles: Sequence[str]) -> str:
             f"No winner: {titles[second]} ends {number(mean)} above {titles[first]} on average, and the {between} crosses zero."
         )
     return f"{titles[first]} ends lowest: {titles[second]} is {number(mean)} above it on average, {between}."
+
+
+def plain(text: str) -> str:
+    """A name from a file, for a place where markup would be obeyed."""
+    return "".join(f"\\{c}" if c in MARKUP else c for c in text)
 
 
 def theorem(training: Training) -> str:

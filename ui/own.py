@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 from networks import CNN, MLP, NetworkTask
-from networks.data import Table
+from networks.data import Table, split
 from networks.files import cifar10_folder, csv_table, mnist_folder
 from ui.lesson import OWN
 
@@ -23,17 +24,21 @@ def table_task(name: str, content: bytes, target: str) -> str:
         except UnicodeDecodeError:
             raise ValueError(f"{name} is not a table: it must be text (UTF-8) with commas, semicolons or tabs") from None
         table = csv_table(text, target or None)
+        split(table, 0)  # too few rows are told now, not when it trains
         _remember(_task(key, name, table, MLP((16,))))
     return key
 
 
 def folder_tasks(folder: str) -> list[str]:
     """The keys of the tasks of a folder with the files of MNIST or CIFAR-10; ValueError where it holds neither."""
+    place = Path(folder).expanduser()
+    if not place.is_dir():
+        raise ValueError(f"{folder} is no folder on the machine that runs Ravine")
     readers: tuple[tuple[str, Callable[[str], Table]], ...] = (("mnist", mnist_folder), ("cifar", cifar10_folder))
     problems = []
     for name, read in readers:
         try:
-            table = _read(read, folder)
+            table = _read(read, str(place))
         except ValueError as error:
             problems.append(str(error))
             continue

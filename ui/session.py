@@ -34,6 +34,11 @@ def remember(page: str, spec: Spec, problems: list[str], seq: int, *, link: bool
         st.query_params.from_dict(spec.link())
 
 
+def returned(spec: Spec, default: Spec) -> bool:
+    """Whether a page shows what it showed before under a bare address: Streamlit drops the link when pages are switched."""
+    return not st.query_params and spec != default
+
+
 def settled(since: float) -> bool:
     """Whether a page that ran at `since`, by the monotonic clock, may be run again by itself."""
     return time.monotonic() - since > SETTLED

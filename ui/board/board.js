@@ -30,6 +30,7 @@ class Panel extends Layers {
   }
 
   y(v) {
+    if (this.log && v <= 0) return this.h - 19; // true zero, below all that a logarithm can tell
     return this.h - 24 - (((this.log ? Math.log10(v) : v) - this.low) / (this.high - this.low)) * (this.h - 36);
   }
 
@@ -51,6 +52,7 @@ class Panel extends Layers {
       g.stroke();
       g.fillText(readable(v), 40, y + 4);
     }
+    if (this.log && this.panel.lines.some((line) => line.values.includes(0))) g.fillText("0", 40, this.y(0) + 1);
     g.textAlign = "center";
     for (const v of ticks(0, this.message.steps, 5)) if (v === Math.round(v)) g.fillText(String(v), Math.min(this.x(v), this.w - 16), this.h - 6);
     for (const line of this.panel.lines) {
@@ -75,11 +77,25 @@ class Panel extends Layers {
         g.fill();
       }
       g.globalAlpha = 1;
+      if (!line.dashed && this.message.runs[line.run].fate.includes("diverged")) this.cross(g, line);
     }
   }
 
+  // Where a run was last before it diverged.
+  cross(g, { steps, values }) {
+    const last = values.findLastIndex((v) => this.on(v));
+    if (last < 0) return;
+    const [x, y] = [this.x(steps[last]), this.y(values[last])];
+    g.beginPath();
+    for (const s of [1, -1]) {
+      g.moveTo(x - 5, y - 5 * s);
+      g.lineTo(x + 5, y + 5 * s);
+    }
+    g.stroke();
+  }
+
   on(v) {
-    return v !== null && (!this.log || v > 0);
+    return v !== null;
   }
 
   // Between the quartiles over the seeds.

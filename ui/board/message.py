@@ -50,15 +50,18 @@ def pack(going: Ongoing, forks: Sequence[Ongoing] = ()) -> bytes:
     arrays: dict[str, np.ndarray] = {}
     if going.so_far is not None:
         header["panels"] = list(_panels(lines))
-        if found := [
-            planes(one.so_far, SIDE) for one in every if one.so_far is not None and one.so_far.data.x_train.shape[1] == 2
-        ]:
+        if found := [planes(one.so_far, SIDE) for one in every if one.so_far is not None and _in_the_plane(one.so_far)]:
             header["window"] = found[0][0]
             header["classes"] = len(going.so_far.data.classes)
             arrays["winners"], arrays["shares"] = (np.concatenate([part[i] for part in found]) for i in (1, 2))
             data = going.so_far.data
             arrays["points"] = np.concatenate([data.x_train.numpy(), data.y_train.numpy()[:, None]], axis=1).astype(np.float32)
     return packed(header, arrays)
+
+
+def _in_the_plane(training: Training) -> bool:
+    """Whether there are classes to be told apart by two numbers."""
+    return bool(training.data.classes) and training.data.x_train.shape[1] == 2
 
 
 def state_of(going: Ongoing) -> str:
@@ -91,14 +94,21 @@ def fate(training: Training, runs: slice) -> str:
         return f"diverged at step {first}" if seeds == 1 else f"{gone.sum()} of {seeds} seeds diverged, first at step {first}"
     tired = training.finished[runs] <= training.steps
     if tired.any():
-        return f"out of patience at step {int(training.finished[runs][tired].max())}"
+        first = int(training.finished[runs][tired].min())
+        whose = f"{tired.sum()} of {seeds} seeds out of patience, the first" if seeds > 1 else "out of patience"
+        return f"{whose} at step {first}"
     return ""
 
 
 def quartiles(training: Training, name: str, runs: slice) -> np.ndarray:
-    """(3, records): lower quartile, median and upper quartile of a metric over the seeds; NaN where most have diverged."""
-    values, steps = _metrics(training)[name][:, runs], training.metric_steps[:, None]
-    good = (steps < training.stopped[None, runs]) & (steps <= training.finished[None, runs]) & np.isfinite(values)
+    """(3, records): lower quartile, median and upper quartile of a metric over the seeds; NaN where most have diverged.
+
+    A run that is out of patience stays what it was; where all are, there is nothing more.
+    """
+    steps, ends = training.metric_steps[:, None], training.finished[None, runs]
+    last = np.where(training.metric_steps[:, None] <= ends, np.arange(len(steps))[:, None], -1)
+    values = np.take_along_axis(_metrics(training)[name][:, runs], np.maximum.accumulate(last, axis=0), axis=0)
+    good = (steps < training.stopped[None, runs]) & (steps <= ends.max()) & np.isfinite(values)
     found = np.full((3, len(values)), np.nan)
     for i, (row, fine) in enumerate(zip(values, good, strict=True)):
         if 2 * fine.sum() > len(fine):
