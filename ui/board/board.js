@@ -144,11 +144,12 @@ class Plane extends Layers {
   take(run, winners, shares, { window: [x0, x1, y0, y1], points, classes }, colours) {
     write(this.title, run.title);
     this.resize();
+    const tintOf = (number) => colours.classes[number % colours.classes.length]; // a table may have more classes than we colours
     const side = Math.sqrt(shares.length);
     const picture = new ImageData(side, side);
     for (let i = 0; i < shares.length; i++) {
       const to = 4 * (side * (side - 1 - Math.floor(i / side)) + (i % side));
-      const tint = colours.classes[winners[i]];
+      const tint = tintOf(winners[i]);
       for (let c = 0; c < 3; c++) picture.data[to + c] = tint[c];
       picture.data[to + 3] = 30 + (150 * (shares[i] / 255 - 1 / classes)) / (1 - 1 / classes);
     }
@@ -158,7 +159,7 @@ class Plane extends Layers {
     this.back.imageSmoothingQuality = "high";
     this.back.drawImage(small, 0, 0, this.w, this.h);
     for (let k = 0; k < points.length; k += 3) {
-      this.back.fillStyle = `rgb(${colours.classes[points[k + 2]]})`;
+      this.back.fillStyle = `rgb(${tintOf(points[k + 2])})`;
       this.back.beginPath();
       this.back.arc(((points[k] - x0) / (x1 - x0)) * this.w, (1 - (points[k + 1] - y0) / (y1 - y0)) * this.h, 1.8, 0, 7);
       this.back.fill();
