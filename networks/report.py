@@ -10,24 +10,17 @@ from networks.train import Training
 Part = Literal["train", "val", "test"]
 
 
-def rows_of(training: Training, part: Part) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and targets of a set, in the training's precision."""
-    x, y = (getattr(training.data, f"{name}_{part}").numpy() for name in "xy")
-    x, y = (values.astype(training.x.dtype) if values.dtype.kind == "f" else values for values in (x, y))
-    return x, y
-
-
 def predicted(training: Training, run: int, part: Part = "val") -> np.ndarray:
     """The share of every class (classes, rows), or for a regression the numbers (outputs, rows), that a run says."""
     model = training.task.model
     with np.errstate(all="ignore"):
-        outputs = model.outputs(training.x[run : run + 1], rows_of(training, part)[0])
+        outputs = model.outputs(training.x[run : run + 1], training.rows(part)[0])
         return (model.classified(outputs) if model.classes else outputs)[0]
 
 
 def confusion(training: Training, run: int, part: Part = "val") -> np.ndarray:
     """(classes, classes) int: rows of the true class that were said to be each class."""
-    _, y = rows_of(training, part)
+    _, y = training.rows(part)
     said = predicted(training, run, part).argmax(axis=0)
     return confusion_matrix(y, said, labels=np.arange(len(training.data.classes)))
 
@@ -37,7 +30,7 @@ def by_class(training: Training, run: int, part: Part = "val") -> list[tuple[str
 
     What has nothing to divide by is 0: the precision of a class that was never said.
     """
-    _, y = rows_of(training, part)
+    _, y = training.rows(part)
     said, names = predicted(training, run, part).argmax(axis=0), training.data.classes
     options: dict[str, Any] = {"output_dict": True, "zero_division": 0}
     report: Any = classification_report(y, said, labels=np.arange(len(names)), target_names=names, **options)
@@ -48,7 +41,7 @@ def by_class(training: Training, run: int, part: Part = "val") -> list[tuple[str
 
 def worst(training: Training, run: int, many: int, part: Part = "val") -> list[tuple[int, int, float]]:
     """The rows that were said to be another class most surely: row, class said, and the share it was given."""
-    _, y = rows_of(training, part)
+    _, y = training.rows(part)
     shares = predicted(training, run, part)
     said, sure = shares.argmax(axis=0), shares.max(axis=0)
     wrong = np.flatnonzero(said != y)

@@ -134,9 +134,12 @@ class Training:
     @cached_property
     def tested(self) -> dict[str, np.ndarray]:
         """The loss on the test set, and for classes the accuracy, of every run (runs,)."""
-        x, y = (_as_numbers(part.numpy(), self.regime.dtype) for part in (self.data.x_test, self.data.y_test))
         with np.errstate(all="ignore"):
-            return self.task.model.evaluate(self.x, x, y)
+            return self.task.model.evaluate(self.x, *self.rows("test"))
+
+    def rows(self, part: Literal["train", "val", "test"]) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and targets of a set, in the training's precision."""
+        return _rows(self.data, part, self.regime.dtype)
 
     def module(self, run: int, when: Literal["start", "end"] = "end") -> nn.Module:
         """A plain torch.nn.Module with one run's parameters before or after."""
@@ -251,8 +254,8 @@ class Trainer:
     ) -> None:
         self.task, self.regime, self.entrants = task, regime, entrants
         self.data = data or task.load(regime.seeds[0])
-        parts = (self.data.x_train, self.data.y_train, self.data.x_val, self.data.y_val)
-        self.x_train, self.y_train, self.x_val, self.y_val = (_as_numbers(part.numpy(), regime.dtype) for part in parts)
+        self.x_train, self.y_train = _rows(self.data, "train", regime.dtype)
+        self.x_val, self.y_val = _rows(self.data, "val", regime.dtype)
         rows, steps, seeds = len(self.x_train), regime.steps, regime.seeds
         if regime.batch_size not in range(1, rows + 1):
             raise ValueError(f"batch_size = {regime.batch_size} is not allowed: it must be from 1 to {rows}, the training set")
@@ -454,9 +457,11 @@ def _one_for_all(hyper: Hyper, value: Any) -> float:
     return number
 
 
-def _as_numbers(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Numbers in the training's precision; classes and words as they are."""
-    return values.astype(dtype) if values.dtype.kind == "f" else values
+def _rows(data: Data, part: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets of a set: numbers in the training's precision, classes and words as they are."""
+    x, y = (getattr(data, f"{name}_{part}").numpy() for name in "xy")
+    x, y = (values.astype(dtype) if values.dtype.kind == "f" else values for values in (x, y))
+    return x, y
 
 
 def _norms(rows: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from figures import networks as figures
 from figures import theme
 from networks import Training
 from networks.inits import INITS
-from networks.report import by_class, confusion, first_weights, predicted, rows_of
+from networks.report import by_class, confusion, first_weights, predicted
 from optimizers import ENTRANTS
 from ui.board import board
 from ui.board.message import pack, state_of
@@ -110,7 +110,7 @@ def inside(going: Ongoing) -> None:
         return
     one, two = st.columns(2)
     if not training.data.classes:
-        truth, said = rows_of(training, "val")[1][:, 0], predicted(training, run)[0]
+        truth, said = training.rows("val")[1][:, 0], predicted(training, run)[0]
         colour = theme.rule_colours(ENTRANTS)[key]
         one.plotly_chart(figures.predictions(truth, said, colour), key=f"{PAGE}.predictions", config=TOOLS)
         return

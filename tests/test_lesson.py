@@ -15,7 +15,7 @@ from PIL import Image
 from networks import MLP, TASKS, train
 from networks.paired import interval
 from networks.perceptron import bound
-from networks.report import by_class, confusion, first_weights, predicted, rows_of, worst
+from networks.report import by_class, confusion, first_weights, predicted, worst
 from optimizers import ENTRANTS
 from ui import ongoing
 from ui.board.message import SIDE, fate, pack, planes, quartiles
@@ -263,7 +263,7 @@ def test_a_fork_is_drawn_from_where_it_parts(done):
 
 def test_a_report_counts_what_torch_says(done):
     training = done.so_far
-    x, y = rows_of(training, "val")
+    x, y = training.rows("val")
     said = training.module(1)(torch.from_numpy(x)).argmax(dim=1).numpy()
     counts = confusion(training, 1)
     assert counts.sum() == len(y)
@@ -288,7 +288,7 @@ def test_novikoffs_bound_holds_for_the_perceptron():
     going.wait(30)
     training = going.so_far
     assert training is not None
-    found = bound(*rows_of(training, "train"))
+    found = bound(*training.rows("train"))
     assert found is not None
     mistakes = int((training.accuracy[:, 0] < 1).sum())
     assert 0 < mistakes <= found[2]

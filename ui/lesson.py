@@ -168,8 +168,8 @@ class Lesson(Numbered):
         """The choices that this task has."""
         return [choice for choice in CHOICES if len(choice.options(self.origin)) > 1]
 
-    def choice(self, name: str) -> str:
-        """What is chosen."""
+    def choice(self, name: str) -> Any:
+        """The word that is chosen."""
         if name == HIDDEN:
             return dict(self.choices).get(name, "-".join(map(str, getattr(self.origin.kind, HIDDEN))))
         one = next(choice for choice in CHOICES if choice.name == name)
@@ -225,9 +225,9 @@ class Lesson(Numbered):
             changed[DROPOUT.name] = self[DROPOUT.name]
         fold = int(self.choice("fold"))
         preparation = Preparation(
-            scaling=self._word("scaling"),
-            outliers=self._word("outliers"),
-            balance="oversample" if self._word("balance") == "oversample" else "none",
+            scaling=self.choice("scaling"),
+            outliers=self.choice("outliers"),
+            balance="oversample" if self.choice("balance") == "oversample" else "none",
             fold=max(fold - 1, 0),
             folds=FOLDS if fold else 0,
             noise=self[NOISE.name] if NOISE.name in self.controls else 0.0,
@@ -236,9 +236,6 @@ class Lesson(Numbered):
         return replace(
             task, kind=replace(kind, **changed), loss=self.choice("loss"), init=self.choice("init"), preparation=preparation
         )
-
-    def _word(self, name: str) -> Any:
-        return self.choice(name)
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from networks import Training
 from networks.losses import LOSSES
 from networks.paired import interval
 from networks.perceptron import bound
-from networks.report import rows_of, worst
+from networks.report import worst
 from optimizers import ENTRANTS
 from ui.board.message import fate
 from ui.ranking import number
@@ -91,7 +91,7 @@ def theorem(training: Training) -> str:
     """For a loss that counts mistakes: how many the convergence theorem allows, and how many there were."""
     if not LOSSES[training.task.loss].mistakes:
         return ""
-    x, y = rows_of(training, "train")
+    x, y = training.rows("train")
     allowed = bound(x, y)
     if allowed is None:
         return "No line parts the two classes, so a perceptron never stops making mistakes."
@@ -114,7 +114,7 @@ def signed(weights: np.ndarray) -> np.ndarray:
 def mistakes(training: Training, run: int, many: int) -> tuple[np.ndarray, list[str]]:
     """The worst mistakes on the validation set as pictures, with what they are and were said to be."""
     shape, classes = training.data.shape, training.data.classes
-    x, y = rows_of(training, "val")
+    x, y = training.rows("val")
     found = worst(training, run, many)
     pictures = np.moveaxis(x[[row for row, *_ in found]].reshape(-1, *shape), 1, -1)
     shown = np.broadcast_to(255 * pictures.clip(0, 1), (*pictures.shape[:3], 3)).astype(np.uint8)
@@ -124,7 +124,7 @@ def mistakes(training: Training, run: int, many: int) -> tuple[np.ndarray, list[
 def sentences(training: Training, run: int, many: int) -> list[str]:
     """The worst mistakes on the validation set as sentences."""
     words, classes = training.data.vocabulary, training.data.classes
-    x, y = rows_of(training, "val")
+    x, y = training.rows("val")
     found = []
     for row, said, share in worst(training, run, many):
         text = " ".join(words[token] for token in x[row].tolist() if token)
