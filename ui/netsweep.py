@@ -148,7 +148,6 @@ class Ongoing(Background):
     work: NetworkSweep
     so_far: Sweep | None = None
     share: float = 0.0
-    problem: str = ""
     left: float = math.nan
     seconds: float = 0.0
     _rests: bool = False
@@ -196,10 +195,7 @@ class Ongoing(Background):
 
         task: NetworkTask = self.work.lesson.work
         hear = {"watch": watch, "progress": tell, "should_stop": ended}
-        try:
-            sweep(task, after=self.so_far, **self.work.arguments, **hear)
-        except ValueError as error:
-            self.problem = f"{error}."
+        sweep(task, after=self.so_far, **self.work.arguments, **hear)
 
 
 def _told(seconds: float) -> str:

@@ -25,7 +25,6 @@ class Ongoing(Background):
     colour: str = ""
     so_far: Training | None = None
     share: float = 0.0
-    problem: str = ""
     seconds: float = 0.0
     paused: bool = False
     looks: int = 0
@@ -51,7 +50,9 @@ class Ongoing(Background):
     def unfinished(self) -> bool:
         """Whether there is something to go on with."""
         training = self.so_far
-        return training is not None and training.steps < training.regime.steps and self._can_go_on(training)
+        if training is None or self.problem:
+            return False
+        return training.steps < training.regime.steps and self._can_go_on(training)
 
     def _can_go_on(self, training: Training) -> bool:
         return bool(((training.stopped > training.steps) & (training.finished > training.steps)).any())
@@ -71,13 +72,8 @@ class Ongoing(Background):
                 wish.set()
             return wish.is_set()
 
-        try:
-            done = self.work(watch, tell, ended)
-        except ValueError as error:
-            self.problem = f"{error}."
-        else:
-            self.so_far = done
-            self.seconds = before + time.perf_counter() - begin
+        self.so_far = self.work(watch, tell, ended)
+        self.seconds = before + time.perf_counter() - begin
 
 
 def lesson_of(lesson: Lesson) -> Ongoing:
