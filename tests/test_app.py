@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import networks  # noqa: F401  before pages/ is on the path, where a page is called alike
 from optimizers import ENTRANTS
 from surfaces import SURFACES
 
@@ -190,7 +189,7 @@ def test_every_rule_can_be_taken_apart(rule):
 
 
 def test_networks_can_be_taken_along():
-    app = opened(ROOT / "pages" / "networks.py", task="iris_mlp", rules="adam~lion", steps="20")
+    app = opened(ROOT / "pages" / "training.py", task="iris_mlp", rules="adam~lion", steps="20")
     app.session_state["networks.going"].wait(60)
     app.run()
     assert not app.exception
@@ -201,7 +200,7 @@ def test_networks_can_be_taken_along():
 
 
 def test_a_lesson_is_changed_by_its_form():
-    app = opened(ROOT / "pages" / "networks.py", task="moons_mlp", rules="adam", steps="20")
+    app = opened(ROOT / "pages" / "training.py", task="moons_mlp", rules="adam", steps="20")
     app.text_input(key="networks.moons_mlp.hidden").set_value("5-4").run()
     app.selectbox(key="networks.moons_mlp.activation").set_value("gelu").run()
     app.selectbox(key="networks.moons_mlp.seeds").set_value("3").run()
@@ -219,7 +218,7 @@ def test_a_lesson_is_changed_by_its_form():
 
 
 def test_a_fork_is_made_and_dropped():
-    app = opened(ROOT / "pages" / "networks.py", task="iris_mlp", rules="adam", steps="30")
+    app = opened(ROOT / "pages" / "training.py", task="iris_mlp", rules="adam", steps="30")
     app.session_state["networks.going"].wait(60)
     app.run()
     app.selectbox(key="networks.fork.by.adam").set_value("sgd").run()
@@ -235,7 +234,7 @@ def test_a_fork_is_made_and_dropped():
 
 
 def test_a_folder_without_data_is_refused_in_words(tmp_path):
-    app = opened(ROOT / "pages" / "networks.py", task="iris_mlp", rules="adam", steps="10")
+    app = opened(ROOT / "pages" / "training.py", task="iris_mlp", rules="adam", steps="10")
     app.text_input(key="networks.folder").set_value(str(tmp_path)).run()
     assert not app.exception
     assert any("train-images-idx3-ubyte" in warning.value for warning in app.warning)

@@ -549,6 +549,15 @@ def test_networks_train_at_once_and_anew_when_a_number_changes(opened):
     page.wait_for_function("location.search.includes('task=iris_mlp')")
 
 
+def test_the_first_visitor_of_a_fresh_server_may_come_by_any_link(browser):
+    with server() as address, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{address}/networks?task=iris_mlp&rules=adam&steps=20")
+        page.wait_for_function(f"{BOARD}?.state === 'done'", timeout=20000)
+        assert page.get_by_role("dialog").count() == 0
+        assert page.get_by_role("link", name="Race").count() == 1
+
+
 LONG = "sgd~adam~rprop~nadam~radam~amsgrad~adamax~adadelta~momentum"
 
 

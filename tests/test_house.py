@@ -6,6 +6,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,7 @@ import pytest
 from optimizers import ENTRANTS, RULES, entrants_of, rules_in
 from surfaces import SURFACES, surfaces_in
 from tests import test_rules, test_surfaces
+from ui.page import called
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,6 +30,9 @@ MAY_IMPORT = {
     "core": {"numpy", "core"},
 }
 """What each part may import beside the standard library. A rule imports no rule, a surface file no other."""
+
+WAITS = {"wait": 0, "join": 0, "result": 0, "get": 0, "acquire": 0, "recv": 0, "communicate": 1, "wait_closed": 0}
+"""Methods that wait, and which of their arguments in order is the bound; without it they may wait for ever."""
 
 KEYS = set(RULES) | set(ENTRANTS) | set(SURFACES)
 
@@ -85,6 +90,81 @@ def test_the_stage_knows_no_rule_or_surface_by_name():
 
 def test_names_are_seen():
     assert names_told("if key == 'adam':\n    x = {'ravine': 'adam is mentioned'}") == {"adam", "ravine"}
+
+
+# No page hides a package, and no test waits for ever
+
+
+def importable(name: str) -> bool:
+    """Whether a module or package of this name is there before pages/ is on the path."""
+    return name in sys.builtin_module_names or PathFinder.find_spec(name, [str(ROOT), *sys.path]) is not None
+
+
+def test_no_page_is_called_like_a_package():
+    assert [page.stem for page in files("pages") if importable(page.stem)] == []
+    assert [name for name in ("networks", "numpy", "tests", "sys", "json") if importable(name)] != []
+    assert not importable("atlantis")
+
+
+def test_every_page_has_a_link_of_its_own():
+    links = {page.stem: called(page) for page in files("pages")}
+    assert len(set(links.values())) == len(links)
+    assert links["training"] == "networks"
+
+
+def endless(source: str) -> list[int]:
+    """The lines in which something is waited for without a bound; what Playwright and AppTest wait for has one unless told."""
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.While):
+            idle = all(isinstance(line, ast.Pass) or "sleep(" in ast.unparse(line) for line in node.body)
+            if idle and "monotonic" not in ast.unparse(node.test):
+                lines.append(node.lineno)
+        elif isinstance(node, ast.Call):
+            *owner, name = ast.unparse(node.func).split(".")
+            waits = (name in WAITS and owner) or name == "urlopen" or (owner[-1:] == ["subprocess"] and name != "Popen")
+            bounds = [word.value for word in node.keywords if word.arg == "timeout"]
+            bounds += node.args[WAITS[name] :] if name in WAITS else []
+            unbounded = name != "get" and any(isinstance(one, ast.Constant) and one.value in (None, 0) for one in bounds)
+            if (waits and not bounds) or (unbounded and (waits or name.startswith("wait_for"))):
+                lines.append(node.lineno)
+    return sorted(lines)
+
+
+@pytest.mark.parametrize("file", [*files("tests")], ids=lambda file: file.name)
+def test_no_test_waits_for_ever(file):
+    assert endless(file.read_text()) == []
+
+
+def test_waits_without_a_bound_are_seen():
+    waits = [
+        "done.wait()",
+        "thread.join()",
+        "future.result()",
+        "process.communicate()",
+        "process.communicate(order)",
+        "queue.get()",
+        "lock.acquire()",
+        "subprocess.run(command)",
+        "urllib.request.urlopen(address)",
+        "page.wait_for_function(code, timeout=0)",
+        "future.result(None)",
+        "done.wait(timeout=None)",
+        "while going.so_far is None: pass",
+    ]
+    assert endless("\n".join(waits)) == list(range(1, len(waits) + 1))
+    bounded = [
+        "done.wait(5)",
+        "', '.join(names)",
+        "future.result(timeout=5)",
+        "process.communicate(order, 5)",
+        "subprocess.run(command, timeout=5)",
+        "app.run()",
+        "while time.monotonic() < end: pass",
+        "page.wait_for_selector(code)",
+        "button.wait_for()",
+    ]
+    assert endless("\n".join(bounded)) == []
 
 
 # One new file is enough

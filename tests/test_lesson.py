@@ -3,6 +3,7 @@
 import json
 import re
 import struct
+import time
 from base64 import b64decode
 from dataclasses import replace
 from io import BytesIO
@@ -114,8 +115,9 @@ def test_an_ongoing_training_is_the_training():
 def test_an_ongoing_training_stops_when_asked_and_goes_on_as_if_never_stopped():
     lesson = Lesson("digits_mlp", tuple(ENTRANTS)[:12]).having({"steps": 400.0})
     going = lesson_of(lesson).start()
-    while going.so_far is None:
-        pass
+    end = time.monotonic() + 30
+    while going.so_far is None and time.monotonic() < end:
+        time.sleep(0.001)
     going.pause()
     going.wait(5)
     assert not going.running

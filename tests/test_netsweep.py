@@ -293,7 +293,8 @@ def test_the_best_can_be_trained_as_a_lesson():
 def test_an_ongoing_sweep_can_be_stopped_and_is_the_sweep():
     view = replace(FIRST, lesson=FIRST.lesson.having({"steps": 300.0}), many=32)
     going = Ongoing(view).start()
-    while going.so_far is None:
+    end = time.monotonic() + 30
+    while going.so_far is None and time.monotonic() < end:
         time.sleep(0.005)
     asked = time.perf_counter()
     going.stop()
