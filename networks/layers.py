@@ -24,20 +24,29 @@ Weights = Sequence[np.ndarray]
 class Luck:
     """Whatever is drawn during one step: from each run's seed and the step alone, so it is the same for all rules."""
 
-    def __init__(self, seeds: np.ndarray, step: int) -> None:
-        self.seeds, self.step = seeds, step
+    def __init__(self, seeds: np.ndarray, step: int, before: int = 0, after: int = 0) -> None:
+        self.seeds, self.step, self.before, self.after = seeds, step, before, after
 
     def __getitem__(self, runs: slice) -> "Luck":
         """The same for some of the runs, from the beginning."""
-        return Luck(self.seeds[runs], self.step)
+        return Luck(self.seeds[runs], self.step, self.before, self.after)
+
+    def of_rows(self, piece: slice, rows: int) -> "Luck":
+        """The same for a piece of so many rows, from the beginning: what the others draw is passed over."""
+        return Luck(self.seeds, self.step, piece.start, rows - piece.stop)
 
     @cached_property
-    def _streams(self) -> dict[int, np.random.Generator]:
-        return {seed: np.random.default_rng([seed, 2, self.step]) for seed in np.unique(self.seeds).tolist()}
+    def _streams(self) -> dict[int, tuple[np.random.PCG64, np.random.Generator]]:
+        sources = {seed: np.random.PCG64([seed, 2, self.step]) for seed in np.unique(self.seeds).tolist()}
+        return {seed: (source, np.random.Generator(source)) for seed, source in sources.items()}
 
     def uniform(self, shape: Shape, rows: int) -> np.ndarray:
         """(runs or 1, *shape, rows), drawn row by row."""
-        drawn = {seed: np.moveaxis(stream.random((rows, *shape)), 0, -1) for seed, stream in self._streams.items()}
+        drawn = {}
+        for seed, (source, stream) in self._streams.items():
+            source.advance(self.before * math.prod(shape))
+            drawn[seed] = np.moveaxis(stream.random((rows, *shape)), 0, -1)
+            source.advance(self.after * math.prod(shape))
         return np.stack([drawn[seed] for seed in (self.seeds.tolist() if len(drawn) > 1 else drawn)])
 
 

@@ -27,6 +27,9 @@ BUDGET = 8_000_000
 ROWS = 32, 512
 """At least and at most so many rows are evaluated together."""
 
+PIECE = 128_000_000
+"""Bytes between the layers of one run that are held at most: a batch that takes more goes through in pieces."""
+
 _POOL = ThreadPoolExecutor(2, thread_name_prefix="stack")
 threadpool_limits(1, user_api="blas")  # the pool's threads each multiply matrices: more threads within would only wait
 
@@ -35,6 +38,10 @@ with suppress(OSError, AttributeError):  # where the C library is not glibc
     # takes as long as the arithmetic. (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD: mallopt(3).)
     for _parameter, _bytes in ((-3, 32 << 20), (-1, 256 << 20)):
         ctypes.CDLL(None).mallopt(_parameter, _bytes)
+
+
+class Stopped(Exception):
+    """Somebody wished an end in the middle of a step: nothing of it is done."""
 
 
 @dataclass(frozen=True)
@@ -107,18 +114,32 @@ class Network:
         """Rows (runs or 1, rows, features) as the layers take them, (runs or 1, *shape, rows)."""
         return np.ascontiguousarray(np.moveaxis(x.reshape(*x.shape[:2], *self.shape), 1, -1))
 
-    def forward(self, stack: np.ndarray, x: np.ndarray, luck: Luck | None = None) -> tuple[np.ndarray, list[Any]]:
-        """The outputs (runs, out, rows) of what `entering` gave, and what every layer keeps for the way back."""
+    def forward(
+        self, stack: np.ndarray, x: np.ndarray, luck: Luck | None = None, should_stop: Callable[[], bool] | None = None
+    ) -> tuple[np.ndarray, list[Any]]:
+        """The outputs (runs, out, rows) of what `entering` gave, and what every layer keeps for the way back.
+
+        Raises Stopped where `should_stop` says True between two layers, and so does `backward`.
+        """
         kept = []
         for layer, weights in zip(self.layers, self.weights(stack), strict=True):
+            _ask(should_stop)
             x, mine = layer.forward(weights, x, luck)
             kept.append(mine)
         return x, kept
 
-    def backward(self, stack: np.ndarray, kept: list[Any], delta: np.ndarray, gradient: np.ndarray) -> None:
+    def backward(
+        self,
+        stack: np.ndarray,
+        kept: list[Any],
+        delta: np.ndarray,
+        gradient: np.ndarray,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
         """The chain rule from the last layer to the first, from the loss's derivative by the outputs."""
         into = self.weights(gradient)
         for i, weights in reversed(list(enumerate(self.weights(stack)))):
+            _ask(should_stop)
             wanted = any(into[:i])
             back = self.layers[i].backward(weights, kept[i], delta, into[i], wanted=wanted)
             if not wanted or back is None:
@@ -131,7 +152,8 @@ class Network:
         many = int(np.clip(BUDGET // (self._width * stack.itemsize), *ROWS))
 
         def some(runs: slice, rows: slice) -> None:
-            found[runs, :, rows] = self.forward(stack[runs], self.entering(x[None, rows]))[0]
+            with suppress(Stopped):
+                found[runs, :, rows] = self.forward(stack[runs], self.entering(x[None, rows]), None, should_stop)[0]
 
         for at in range(0, len(x), many):
             if should_stop and should_stop():
@@ -141,38 +163,56 @@ class Network:
         return found
 
     def gradient(
-        self, stack: np.ndarray, x: np.ndarray, y: np.ndarray, luck: Luck | None = None, weights: np.ndarray | None = None
+        self,
+        stack: np.ndarray,
+        x: np.ndarray,
+        y: np.ndarray,
+        luck: Luck | None = None,
+        weights: np.ndarray | None = None,
+        *,
+        which: np.ndarray | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """The mean loss (runs,) on some rows, its gradient (runs, P), and for classes the share that is right (runs,).
 
         x is (runs or 1, rows, features), y (runs or 1, rows) or (runs or 1, rows, out); `weights` (runs or 1, rows) are what
-        each row counts for in the mean.
+        each row counts for in the mean. With `which` (runs,) there are as many x, y and weights as it has different numbers,
+        and it says whose each run sees. More rows than PIECE has room for go through in pieces, whose gradients are summed.
+
+        Raises Stopped when `should_stop` says True on the way.
         """
-        gradient, loss = np.empty_like(stack), np.empty(len(stack), dtype=stack.dtype)
-        right = np.empty(len(stack)) if self.measure.right else None
+        gradient, loss = np.empty_like(stack), np.zeros(len(stack), dtype=stack.dtype)
+        right = np.zeros(len(stack)) if self.measure.right else None
         x, rows = self.entering(x), x.shape[1]
         y = y if self.classes else y.swapaxes(1, 2)
         shares = None if weights is None else (weights / weights.sum(axis=1, keepdims=True)).astype(stack.dtype)
+        pieces = self._pieces(rows, stack.itemsize)
 
-        def own(of_all: np.ndarray, runs: slice) -> np.ndarray:
-            return of_all if len(of_all) == 1 else of_all[runs]
+        def own(of_all: np.ndarray, runs: slice, piece: slice) -> np.ndarray:
+            mine = of_all if len(of_all) == 1 else of_all[runs if which is None else which[runs]]
+            return mine if len(pieces) == 1 else np.ascontiguousarray(mine[..., piece])
 
         def some(runs: slice) -> None:
-            part, mine = stack[runs], own(y, runs)
-            outputs, kept = self.forward(part, own(x, runs), luck[runs] if luck else None)
-            each, delta = self.measure.function(outputs, mine)
-            if right is not None and self.measure.right:
-                right[runs] = self.measure.right(outputs, mine).mean(axis=1)
-            if shares is None:
-                loss[runs] = each.mean(axis=1)
-                delta *= delta.dtype.type(1 / rows)
-            else:
-                counted = own(shares, runs)
-                loss[runs] = (each * counted).sum(axis=1)
-                delta *= counted[:, None]
-            self.backward(part, kept, delta, gradient[runs])
+            part = stack[runs]
+            for piece in pieces:
+                mine, lot = own(y, runs, piece), luck[runs].of_rows(piece, rows) if luck else None
+                outputs, kept = self.forward(part, own(x, runs, piece), lot, should_stop)
+                each, delta = self.measure.function(outputs, mine)
+                if right is not None and self.measure.right:
+                    right[runs] += self.measure.right(outputs, mine).sum(axis=1) / rows
+                if shares is None:
+                    loss[runs] += each.sum(axis=1) / rows
+                    delta *= delta.dtype.type(1 / rows)
+                else:
+                    counted = own(shares, runs, piece)
+                    loss[runs] += (each * counted).sum(axis=1)
+                    delta *= counted[:, None]
+                into = gradient[runs] if piece.start == 0 else np.empty_like(part)
+                self.backward(part, kept, delta, into, should_stop)
+                if piece.start > 0:
+                    gradient[runs] += into
 
-        self._together(some, stack, rows)
+        self._together(some, stack, pieces[0].stop)
         return loss, gradient, right
 
     def evaluate(
@@ -212,6 +252,12 @@ class Network:
         """Numbers between the layers for one row of one run."""
         return sum(layer.held(shape) for layer, shape in zip(self.layers, self.shapes, strict=False))
 
+    def _pieces(self, rows: int, itemsize: int) -> list[slice]:
+        """Rows in as few pieces of about one size as one run has room for."""
+        many = -(-rows // max(PIECE // (self._width * itemsize), 1))
+        ends = np.linspace(0, rows, max(many, 1) + 1).round().astype(int).tolist()
+        return [slice(a, b) for a, b in pairwise(ends)]
+
     def _together(self, some: Callable[[slice], None], stack: np.ndarray, rows: int) -> None:
         """Some runs after others, two threads at it."""
         many = max(BUDGET // (self._width * rows * stack.itemsize), 1)
@@ -220,3 +266,8 @@ class Network:
             some(parts[0])
         else:
             list(_POOL.map(some, parts))
+
+
+def _ask(should_stop: Callable[[], bool] | None) -> None:
+    if should_stop and should_stop():
+        raise Stopped

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ from networks.data import Data
 from networks.data import class_weights as class_weights_of
 from networks.images import Augmentation, augmented
 from networks.layers import Luck
+from networks.network import Stopped
 from networks.task import NetworkTask
 from optimizers import ENTRANTS
 
@@ -349,10 +351,10 @@ class Trainer:
         """All steps up to one, or to where nobody is left or `should_stop` says True."""
         start, steps = self.taken, max(self.regime.steps - self.begun, 1)
         tell = progress or (lambda share: None)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), suppress(Stopped):
             march(
                 None,
-                lambda n, _: self.advance(start + n),
+                lambda n, _: self.advance(start + n, should_stop),
                 keep,
                 step - start,
                 alive=lambda _: bool(self.alive.any()),
@@ -363,16 +365,15 @@ class Trainer:
         if self.taken == self.regime.steps:
             tell(1.0)
 
-    def advance(self, n: int) -> None:
-        """Step n + 1 of every run."""
+    def advance(self, n: int, should_stop: ShouldStop = None) -> None:
+        """Step n + 1 of every run; Stopped, and nothing is done, where `should_stop` says True on the way to its gradients."""
         x, y = self.x_train[self.batches[n]], self.y_train[self.batches[n]]
         if chosen := self.regime.augmentation:
             streams = [np.random.default_rng([seed, 3, n]) for seed in self.regime.seeds]
             x = np.stack([augmented(one, self.data.shape, chosen, rng) for one, rng in zip(x, streams, strict=True)])
-        if len(x) > 1:
-            x, y = x[self.which], y[self.which]
         counts, luck = None if self.counts is None else self.counts[y], Luck(self.seeds, n)
-        loss, gradient, right = self.task.model.gradient(self.x, x, y, luck, counts)
+        which = self.which if len(x) > 1 else None
+        loss, gradient, right = self.task.model.gradient(self.x, x, y, luck, counts, which=which, should_stop=should_stop)
         alive, noted = self.alive, n + 1 in self.marks
         before, self.norm = (self.x.copy(), _norms(gradient)) if noted else (self.x, self.norm)
         self.loss[n - self.begun] = np.where(alive, loss, np.nan)

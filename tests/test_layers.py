@@ -25,7 +25,7 @@ from networks.layers import (
     Shape,
 )
 from networks.losses import LOSSES, Loss
-from networks.network import Network
+from networks.network import Network, Stopped
 from networks.recurrent import GRU, LSTM, RNN, Recurrent
 from tests import by_torch
 
@@ -182,6 +182,40 @@ def test_a_run_knows_nothing_of_its_neighbours(case, activation, dtype, rows, mo
                 np.testing.assert_array_equal(usual, one_by_one)
 
 
+@pytest.mark.parametrize("room", [1, 2, 4, ROWS - 1, ROWS])
+@pytest.mark.parametrize("loss", LOSSES)
+@every_case
+def test_a_batch_in_pieces_is_the_batch(case, loss, room, monkeypatch):
+    """Of as many rows as there is room for; what a run sees is its own."""
+    model, which = case.network("tanh", loss), np.array([1, 0, 1])
+    for own, weighted in WAYS:
+        stack, x, y, weights = numbers(case, model, "float64", ROWS, own)
+        counted = weights if weighted else None
+        with monkeypatch.context() as patch:
+            patch.setattr(network, "PIECE", room * model._width * stack.itemsize)
+            assert max(piece.stop - piece.start for piece in model._pieces(ROWS, stack.itemsize)) <= room
+            in_pieces = model.gradient(stack, x, y, None, counted)
+        for whole, pieces in zip(model.gradient(stack, x, y, None, counted), in_pieces, strict=True):
+            if whole is not None:
+                np.testing.assert_allclose(pieces, whole, rtol=1e-12, atol=1e-14)
+        if own > 1:
+            given = (x[:2], y[:2], None, weights[:2] if weighted else None)
+            shared = model.gradient(stack, *given, which=which)
+            alone = model.gradient(stack, x[which], y[which], None, weights[which] if weighted else None)
+            for one, other in zip(shared, alone, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_a_stop_is_heard_between_two_layers():
+    model = CASES["linear"].network()
+    stack, x, y, _ = numbers(CASES["linear"], model, "float64", ROWS, 1)
+    for after in range(2 * len(model.layers)):
+        left = iter([False] * after)
+        with pytest.raises(Stopped):
+            model.gradient(stack, x, y, should_stop=lambda left=left: next(left, True))
+    assert np.isnan(model.outputs(stack, x[0], lambda: True)).all()
+
+
 @pytest.mark.parametrize("activation", BENDS)
 @every_case
 def test_float32_stays_float32(case, activation):
@@ -272,6 +306,10 @@ def test_what_is_dropped_is_what_the_module_drops(shape, chosen, seeds, monkeypa
         np.testing.assert_allclose(gradient[i], by_torch.slopes(module), atol=1e-12)
     monkeypatch.setattr(network, "BUDGET", 1)
     np.testing.assert_array_equal(model.gradient(stack, x, y, Luck(np.array(seeds), 7))[1], gradient)
+    monkeypatch.setattr(network, "PIECE", 3 * model._width * stack.itemsize)
+    in_pieces = model.gradient(stack, x, y, Luck(np.array(seeds), 7))
+    np.testing.assert_allclose(in_pieces[0], loss, rtol=1e-12)
+    np.testing.assert_allclose(in_pieces[1], gradient, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])

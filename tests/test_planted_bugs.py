@@ -124,8 +124,8 @@ def test_the_copy_is_green(copy, files, selections):
             TRAINING,
             ONE_STREAM,
             "networks/train.py",
-            "        if len(x) > 1:\n            x, y = x[self.which], y[self.which]\n",
-            "        x, y = x.repeat(self.runs, 0), y.repeat(self.runs, 0)\n"
+            "        which = self.which if len(x) > 1 else None\n",
+            "        x, y, which = x.repeat(self.runs, 0), y.repeat(self.runs, 0), None\n"
             "        x[-1], y[-1] = self.x_train[self.batches[n - 1, 0]], self.y_train[self.batches[n - 1, 0]]\n",
             id="other batches for one rule",
         ),

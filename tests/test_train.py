@@ -449,7 +449,7 @@ def test_a_fork_of_a_fork_is_one_of_the_first(parent):
 
 def test_a_fork_of_a_stopped_training_goes_to_the_same_end():
     whole = train(DROPPING, entrants=[ADAM, MOMENTUM], steps=30)
-    half = train(DROPPING, entrants=[ADAM, MOMENTUM], steps=30, should_stop=stopping(25))
+    half = train(DROPPING, entrants=[ADAM, MOMENTUM], steps=30, should_stop=stopping(220))
     assert 5 < half.steps < 30
     repeats(fork(half, 1, 4, [MOMENTUM]), whole, 1, 4)
     with pytest.raises(ValueError, match=rf"step = 30 is not allowed: it must be from 0 to {half.steps}"):
@@ -504,11 +504,11 @@ REGIMES: dict[str, dict[str, Any]] = {
 def test_stopped_anywhere_and_gone_on_with_is_never_stopped(arguments):
     whole = train(**arguments, steps=24)
     seen = set()
-    for asked in range(0, 80, 5 if arguments["task"] is DIGITS else 11):
+    for asked in range(0, 330, 20 if arguments["task"] is DIGITS else 45):
         half = train(**arguments, steps=24, should_stop=stopping(asked))
         seen.add(half.steps)
         same(continued(half), whole)
-        twice = continued(half, should_stop=stopping(7))
+        twice = continued(half, should_stop=stopping(60))
         same(continued(twice), whole)
     assert len(seen) > 3
 
@@ -520,9 +520,20 @@ def test_a_whole_training_has_nothing_to_go_on_with():
 
 def test_a_fork_is_gone_on_with_too(parent):
     whole = fork(parent, 3, between(parent), [entrant_of(parent, 3), ADAM])
-    half = fork(parent, 3, between(parent), [entrant_of(parent, 3), ADAM], should_stop=stopping(15))
+    half = fork(parent, 3, between(parent), [entrant_of(parent, 3), ADAM], should_stop=stopping(130))
     assert between(parent) < half.steps < 40
     same(continued(half), whole)
+
+
+def test_a_stop_is_heard_within_a_step():
+    """Between the layers, on the way there and back; the step that was begun is not made."""
+    asked = []
+    training = train(DIGITS, entrants=SOME, steps=3, should_stop=lambda: bool(asked.append(0)) or len(asked) > 40)
+    assert len(asked) < 50
+    assert training.steps < 3
+    for after in range(5, 40, 3):
+        half = train(DIGITS, entrants=SOME, steps=3, should_stop=stopping(after))
+        same(continued(half), train(DIGITS, entrants=SOME, steps=3))
 
 
 def test_it_can_be_stopped_and_tells_how_far_it_is():
