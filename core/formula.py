@@ -28,7 +28,7 @@ _PARTIALS: dict[str, Callable[..., Sequence[Any]]] = {
 
 
 def derivative(whole: Expr, symbol: str) -> Expr:
-    """∂whole/∂symbol by the chain rule."""
+    """∂whole/∂symbol by the chain rule; ValueError where an operation that has none depends on the symbol."""
     known: dict[int, Expr] = {}
 
     def of(e: Expr) -> Expr:
@@ -38,6 +38,8 @@ def derivative(whole: Expr, symbol: str) -> Expr:
             inner = [of(a) for a in e.args]
             total = expr(0.0)
             if any(d.constant != 0 for d in inner):
+                if e.op not in _PARTIALS:
+                    raise ValueError(f"{e.op} has no derivative here: a formula takes {', '.join(_PARTIALS)} and whole powers")
                 for factor, d in zip(_PARTIALS[e.op](e, *e.args), inner, strict=True):
                     total = total + d * factor
             known[id(e)] = total

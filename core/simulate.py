@@ -9,6 +9,7 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from core.clocks import aged
 from core.hyper import Hyper, declared
 from core.maths import power
 from core.rule import Rule
@@ -53,6 +54,7 @@ class Course:
     numbers  the rule's hyperparameters but lr, and those settings of the loop that are in `effects`, the ones that are on
     draws    (steps, parameters) standard normals, the noise; no rows where there is none
     age      steps that the rule believes it made before
+    slots    {slot: what it holds to begin with}, a float or (runs,)
     """
 
     rule: Rule
@@ -63,7 +65,8 @@ class Course:
     numbers: Mapping[str, Any]
     effects: frozenset[str]
     draws: np.ndarray
-    age: float = 0.0
+    age: float
+    slots: Mapping[str, Any]
 
     @property
     def steps(self) -> int:
@@ -133,7 +136,8 @@ def simulate(
     plus noise, then clipped by value, then by norm; the rule turns it into a direction; then
     x ← x − lr·factor(t)·(direction + weight_decay·x).
     A schedule is one of SCHEDULES or its name. Noise is one stream of standard normals (steps, parameters) from `seed`,
-    shared by all runs and all rules. The t that a rule is told starts from 1 + age.
+    shared by all runs and all rules. The t that a rule is told starts from 1 + age, and a slot that goes by the count of steps
+    alone starts as it is after so many.
 
     `progress` is told the share done; when `should_stop` says True the trajectory so far is returned. A run whose position
     or loss is not finite or exceeds DIVERGENCE_BOUND is frozen at that step and marked in `stopped`; it is not an error.
@@ -306,7 +310,7 @@ def _flat(
     def noisy(n: int, state: State) -> State:
         return step(*state, lr(n), n + first, *draws[n], *constants)
 
-    begin = (*x, *(part * 0.0 + initial for initial in rule.slots.values() for part in x))
+    begin = (*x, *(part * 0.0 + initial for initial in course.slots.values() for part in x))
     powers = (ready(np.power(numbers[name], first)) for name in made.powers)
     begin = (*begin, *powers, *(None for _ in (height,) if height))
     return begin, noisy if draws else quiet
@@ -327,7 +331,7 @@ def _stepwise(course: Course, x: np.ndarray) -> tuple[State, Callable[[int, Stat
         (moved,), (kept,) = step([x], [g], [slots], course.rate * course.factors[n], t, draw)
         return [moved, *kept]
 
-    return [x, *(x * 0.0 + initial for initial in course.rule.slots.values())], advance
+    return [x, *(x * 0.0 + initial for initial in course.slots.values())], advance
 
 
 def coordinates(state: State, parameters: int) -> Any:
@@ -387,16 +391,18 @@ def prepared(
     effects = frozenset(name for name, value in checked.items() if np.any(np.asarray(value) != DRIVER[name].off))
     # A norm bound of infinity within a batch is the largest number: inf/inf would not be 1.
     numbers = rates | {name: np.minimum(checked[name], np.finfo(float).max) for name in sorted(effects)}
+    numbers = {name: float(value) if np.ndim(value) == 0 else value for name, value in numbers.items()}
     return Course(
         rule=rule,
         objective=objective,
         x0=x0,
         rate=rate,
         factors=factors,
-        numbers={name: float(value) if np.ndim(value) == 0 else value for name, value in numbers.items()},
+        numbers=numbers,
         effects=effects,
         draws=np.random.default_rng(seed).standard_normal((steps if "noise" in effects else 0, x0.shape[1])),
         age=age,
+        slots=aged(rule, numbers, age),
     )
 
 

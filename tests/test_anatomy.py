@@ -91,7 +91,7 @@ def test_what_a_slot_holds_is_found_out(rule, kinds):
     assert kinds_of(RULES[rule]) == kinds
 
 
-@pytest.mark.parametrize("rule", ["adam", "radam", "nadam", "momentum"])
+@pytest.mark.parametrize("rule", ["adam", "radam", "momentum"])
 @pytest.mark.parametrize("age", [1, 50, 1_000_000])
 def test_age_is_a_later_start_of_the_count(rule, age):
     surface = SURFACES["ravine"]
