@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from networks.layers import sigmoid
+
 Losses = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -50,9 +52,10 @@ def _cross_entropy(outputs: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _binary(outputs: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    y = y[:, None].astype(outputs.dtype)
-    loss = np.maximum(outputs, 0) - outputs * y + np.log1p(np.exp(-np.abs(outputs)))
-    return loss[:, 0], 0.5 * (1 + np.tanh(0.5 * outputs)) - y
+    sign = 1 - 2 * y[:, None].astype(outputs.dtype)
+    off = sign * outputs  # so the digits of a small loss and its slope are not those that a difference leaves
+    loss = np.maximum(off, 0) + np.log1p(np.exp(-np.abs(off)))
+    return loss[:, 0], sign * sigmoid(off)
 
 
 def _perceptron(outputs: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +92,7 @@ _EVERY = (
         "binary",
         "Binary cross-entropy",
         _binary,
-        'torch.nn.functional.binary_cross_entropy_with_logits(outputs[:, 0], y.to(outputs.dtype), reduction="none")',
+        "-torch.nn.functional.logsigmoid((2 * y.to(outputs.dtype) - 1) * outputs[:, 0])",
         right=lambda outputs, y: (outputs[:, 0] > 0) == (y == 1),
         outputs=lambda classes: 1,
     ),

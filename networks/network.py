@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from networks.inits import DRAWS, INITS, Block, Draw
-from networks.layers import Layer, Luck, Shape
+from networks.layers import Layer, Luck, Shape, sigmoid
 from networks.losses import LOSSES, Loss
 
 BUDGET = 8_000_000
@@ -226,7 +226,7 @@ class Network:
     def classified(self, outputs: np.ndarray) -> np.ndarray:
         """The share of every class, (runs, classes, rows), that outputs say."""
         if outputs.shape[1] == 1:
-            second = 0.5 * (1 + np.tanh(0.5 * outputs))
+            second = sigmoid(outputs)
             return np.concatenate([1 - second, second], axis=1)
         shares = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         return shares / shares.sum(axis=1, keepdims=True)

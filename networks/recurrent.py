@@ -4,7 +4,7 @@ A sequence enters as (runs or 1, length, features, rows); what leaves is the sta
 rows). Weights, their order and the gates' are those of torch.nn.RNN, LSTM and GRU with one layer.
 
 At every element one product gives all gates: of their weights side by side, and of input, last state and 1 one below
-another. Gates that bend by a sigmoid take half of it, for σ(z) = ½ + ½ tanh(z/2), and tanh is quick.
+another. Gates that bend by a sigmoid take its opposite, for σ(z) = 1 / (1 + e^−z).
 """
 
 import math
@@ -89,11 +89,11 @@ class Recurrent:
         met[:-1, :, :features] = x.swapaxes(0, 1)
         met[:, :, -1] = 1
         met[0, :, features:-1] = 0
-        halved = joined.copy()
-        halved[:, : self.sigmoids * n] *= joined.dtype.type(0.5)
+        turned = joined.copy()
+        turned[:, : self.sigmoids * n] *= joined.dtype.type(-1)
         carried, kept = None, []
         for before, after in pairwise(met):
-            z = np.matmul(halved, before)
+            z = np.matmul(turned, before)
             after[:, features:-1], carried, more = self.bent(z, carried, before[:, features:-1])
             kept.append((z, more))
         return met[-1, :, features:-1], (joined, met, kept)
@@ -115,10 +115,12 @@ class Recurrent:
         return None if entered is None else entered.swapaxes(0, 1)
 
 
-def _sigmoid_of_half(z: np.ndarray) -> None:
-    """In place, of what tanh has made of z/2."""
-    z *= z.dtype.type(0.5)
-    z += z.dtype.type(0.5)
+def _sigmoid_of_opposite(z: np.ndarray) -> None:
+    """σ(−z), in place."""
+    with np.errstate(over="ignore"):
+        np.exp(z, out=z)
+    z += z.dtype.type(1)
+    np.divide(z.dtype.type(1), z, out=z)
 
 
 @dataclass(frozen=True)
@@ -153,8 +155,8 @@ class LSTM(Recurrent):
 
     def bent(self, z: np.ndarray, carried: Any, state: np.ndarray) -> tuple[np.ndarray, Any, Any]:
         n = self.hidden
-        np.tanh(z, out=z)
-        _sigmoid_of_half(z[:, : 3 * n])
+        _sigmoid_of_opposite(z[:, : 3 * n])
+        np.tanh(z[:, 3 * n :], out=z[:, 3 * n :])
         i, f, o, g = (z[:, k * n : (k + 1) * n] for k in range(4))
         cell = i * g
         if carried is not None:
@@ -172,9 +174,9 @@ class LSTM(Recurrent):
         if of_carried is not None:
             of_cell += of_carried
         to = np.empty_like(z)
-        slopes = to[:, : 3 * n]  # σ' = σ − σ² of all three at once
-        np.multiply(z[:, : 3 * n], z[:, : 3 * n], out=slopes)
-        np.subtract(z[:, : 3 * n], slopes, out=slopes)
+        slopes = to[:, : 3 * n]  # σ' = (1 − σ) σ of all three at once
+        np.subtract(1, z[:, : 3 * n], out=slopes)
+        slopes *= z[:, : 3 * n]
         to[:, :n] *= of_cell * g
         to[:, n : 2 * n] *= 0 if carried is None else of_cell * carried
         to[:, 2 * n : 3 * n] *= delta * high
@@ -217,8 +219,7 @@ class GRU(Recurrent):
 
     def bent(self, z: np.ndarray, carried: Any, state: np.ndarray) -> tuple[np.ndarray, Any, Any]:
         n = self.hidden
-        np.tanh(z[:, : 2 * n], out=z[:, : 2 * n])
-        _sigmoid_of_half(z[:, : 2 * n])
+        _sigmoid_of_opposite(z[:, : 2 * n])
         r, u, new, recalled = (z[:, k * n : (k + 1) * n] for k in range(4))
         new += r * recalled
         np.tanh(new, out=new)
@@ -239,8 +240,8 @@ class GRU(Recurrent):
         of_new *= delta - direct
         np.multiply(of_new, r, out=to[:, 3 * n :])
         slopes = to[:, : 2 * n]
-        np.multiply(z[:, : 2 * n], z[:, : 2 * n], out=slopes)
-        np.subtract(z[:, : 2 * n], slopes, out=slopes)
+        np.subtract(1, z[:, : 2 * n], out=slopes)
+        slopes *= z[:, : 2 * n]
         to[:, :n] *= of_new * recalled
         to[:, n : 2 * n] *= delta * (state - new)
         return to, direct, None
