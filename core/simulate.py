@@ -169,7 +169,7 @@ def recorded(
         if record is None:
             record = _path_on_arrays(loop, course)
         rows = record.shape[1]
-        value, fine = _valued(course.objective, record[0])
+        value, fine = valued(course.objective, record[0])
 
     dead = np.flatnonzero(~fine.all(axis=0))
     taken = steps if len(dead) == runs else rows - 1
@@ -225,7 +225,7 @@ def _path_on_floats(loop: Callable[..., None], course: Course) -> np.ndarray | N
     start, advance = made
     parameters, tracks = course.x0.shape[1], 1 + len(course.rule.slots)
     path: list[tuple[float, ...]] = []
-    loop(start, advance, path.append, course.steps, alive=lambda state: _within(state[:parameters]))
+    loop(start, advance, path.append, course.steps, alive=lambda state: within(state[:parameters]))
     every = np.array(path)[:, : tracks * parameters].reshape(len(path), tracks, parameters, 1)
     return np.ascontiguousarray(every.swapaxes(0, 1))
 
@@ -238,7 +238,7 @@ def _path_on_arrays(loop: Callable[..., None], course: Course) -> np.ndarray:
     def keep(state: Sequence[np.ndarray], loss: None) -> None:
         path.append(state)  # nobody writes to it, so it is copied when all is done
 
-    on_arrays(partial(loop, alive=lambda state: _within(coordinates(state, parameters))), course, keep, path.clear)
+    on_arrays(partial(loop, alive=lambda state: within(coordinates(state, parameters))), course, keep, path.clear)
     record = np.empty((len(path[0]), len(path), *path[0][0].shape))
     for track, column in zip(record, zip(*path, strict=True), strict=True):
         np.concatenate(column, out=track.reshape(-1, *track.shape[2:]))
@@ -339,11 +339,11 @@ def coordinates(state: State, parameters: int) -> Any:
     return state[0] if state[0].ndim > 1 else state[:parameters]
 
 
-def _within(x: Any) -> bool:
+def within(x: Any) -> bool:
     return bool(np.any(np.abs(x) <= DIVERGENCE_BOUND))
 
 
-def _valued(objective: Objective, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def valued(objective: Objective, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For every row of a path (rows, parameters, runs): the value, and whether it and x are within the bound."""
     rows = len(path)
     value = np.empty((rows, path.shape[2]))

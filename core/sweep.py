@@ -22,6 +22,8 @@ from core.simulate import (
     recorded,
     scheduled,
     starts,
+    valued,
+    within,
 )
 from core.surface import ANGLE, Surface
 from core.trajectory import Trajectory
@@ -35,6 +37,9 @@ STARTS = ("x", "y")
 
 SINGLE = ("steps", "seed", "age")
 """Settings of the loop that are one number for all runs."""
+
+PIECE = 256
+"""Steps of runs that are kept in part are looked at together."""
 
 PATIENCE = 0.02
 """Seconds between looks at whether a shared sweep was cancelled."""
@@ -155,13 +160,72 @@ def along(
 
     Each equals the run that `simulate` makes alone. Raises ValueError as `sweep` does.
     """
+    return recorded(_along(rule, objective, axis, values, start=start, hypers=hypers, **settings))
+
+
+def _along(
+    rule: Rule, objective: Any, axis: str, values: Any, start: Any = None, hypers: Any = None, **settings: Any
+) -> Course:
     grid = {axis: _axis(axis, values)}
-    return recorded(_course(rule, objective, grid, start=start, hypers=dict(hypers or {}), settings=settings))
+    return _course(rule, objective, grid, start=start, hypers=dict(hypers or {}), settings=settings)
 
 
-def paths_along(jobs: Sequence[Mapping[str, Any]]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """For each job, the arguments of `along`, what can go to another process: x, value and stopped."""
-    return [(found.x, found.value, found.stopped) for found in (along(**job) for job in jobs)]
+@dataclass(frozen=True)
+class Paths:
+    """Some of the rows of runs side by side: as in a trajectory, x (rows, runs, parameters), value (rows, runs), stopped."""
+
+    x: np.ndarray
+    value: np.ndarray
+    stopped: np.ndarray
+
+
+def paths_along(jobs: Sequence[Mapping[str, Any]], rows: Sequence[int]) -> list[Paths]:
+    """For each job, the arguments of `along`, those of its rows (steps, upwards) that are wanted."""
+    return [glimpsed(_along(**job), np.array(rows)) for job in jobs]
+
+
+def glimpsed(course: Course, rows: np.ndarray) -> Paths:
+    """What `recorded` has in some rows (steps, upwards). Of the rest no more than a piece is ever held."""
+    parameters, runs = course.x0.T.shape
+    x, value = np.empty((len(rows), parameters, runs)), np.empty((len(rows), runs))
+    stopped, done = np.full(runs, course.steps + 1), 0
+    path: list[Any] = []
+    last_x, last_value = np.empty((parameters, runs)), np.empty(runs)
+
+    def keep(state: Sequence[np.ndarray], loss: None) -> None:
+        path.append(coordinates(state, parameters))
+        if len(path) == PIECE:
+            judge()
+
+    def judge() -> None:
+        """Look at a piece; a run that dies in it rests from there on."""
+        nonlocal done
+        piece = np.array(path)
+        losses, fine = valued(course.objective, piece)
+        for run in np.flatnonzero((stopped > course.steps) & ~fine.all(axis=0)):
+            dead = fine[:, run].argmin()
+            stopped[run], last_x[:, run], last_value[run] = done + dead, piece[dead, :, run], losses[dead, run]
+        resting = np.arange(done, done + len(piece))[:, None] >= stopped
+        here = slice(*np.searchsorted(rows, (done, done + len(piece))))
+        wanted = rows[here] - done
+        x[here] = np.where(resting[wanted, None], last_x, piece[wanted])
+        value[here] = np.where(resting[wanted], last_value, losses[wanted])
+        done += len(piece)
+        path.clear()
+
+    def again() -> None:
+        nonlocal done
+        done, stopped[:] = 0, course.steps + 1
+        path.clear()
+
+    with np.errstate(all="ignore"):
+        loop = partial(march, progress=_untold, should_stop=_never)
+        on_arrays(partial(loop, alive=lambda state: within(coordinates(state, parameters))), course, keep, again)
+        if path:
+            judge()
+    left = np.searchsorted(rows, done)  # no run was alive any more
+    x[left:], value[left:] = last_x, last_value
+    return Paths(x.swapaxes(1, 2), value, stopped)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 
+from core.cache import CACHE
 from networks.data import Data, Preparation, Table, prepared
 from networks.layers import Shape
 from networks.losses import LOSSES
@@ -44,7 +45,7 @@ class NetworkTask:
         return prepared(_table(self.source, seed), seed, self.preparation)
 
 
-@lru_cache(maxsize=4)
+@CACHE.keep
 def _table(source: Callable[[int], Table], seed: int) -> Table:
     """Nobody writes to a table, so it is read once."""
     return source(seed)

@@ -244,11 +244,11 @@ def test_a_helper_changes_nothing(monkeypatch):
     (control,) = [c for c in race.controls if c.id == "lr"]
     monkeypatch.setattr(band.os, "cpu_count", lambda: 1)
     band._done.cache_clear()
-    alone = band.band(race, control).runs
+    alone = band.band(race, control, 40_000).runs
     monkeypatch.setattr(band.os, "cpu_count", lambda: 2)
     band._done.cache_clear()
     assert band._helper().result(30) > 0
-    helped = band.band(race, control).runs
+    helped = band.band(race, control, 40_000).runs
     assert list(helped) == list(alone) == list(TEN)
     for key, paths in helped.items():
         for name in ("x", "value", "stopped"):

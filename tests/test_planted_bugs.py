@@ -76,8 +76,8 @@ def test_the_copy_is_green(copy, files, selections):
             PATHS,
             RECORDS,
             "core/simulate.py",
-            "value, fine = _valued(course.objective, record[0])\n",
-            "value, fine = _valued(course.objective, record[0])\n        value[1:] = value[:-1].copy()\n",
+            "value, fine = valued(course.objective, record[0])\n",
+            "value, fine = valued(course.objective, record[0])\n        value[1:] = value[:-1].copy()\n",
             id="new point at the old loss",
         ),
         pytest.param(

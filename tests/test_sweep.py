@@ -73,6 +73,25 @@ def test_runs_along_an_axis_are_the_runs_alone(rule, axis, values):
         np.testing.assert_array_equal(found.gradient[:, i], run.gradient[:, 0])
 
 
+@pytest.mark.parametrize("rows", [[0, 1, 5, 699, 700], [0], [255, 256, 257, 512], range(701)], ids=str)
+@pytest.mark.parametrize(
+    ("rule", "values", "hypers"),
+    [
+        ("momentum", [1e-4, 0.1, 1.0], {}),
+        ("adam", [0.01, 10.0], {}),
+        ("sgd", [5.0, 9.0], {}),
+        ("radam", [0.01, 0.5], {"beta2": 0.6}),
+    ],
+)
+def test_rows_of_runs_are_those_of_the_runs_kept_whole(rule, values, hypers, rows):
+    job = {"rule": RULES[rule], "objective": SURFACES["rosenbrock"], "axis": "lr", "values": values, "steps": 700}
+    job["hypers"] = hypers
+    whole, (part,) = along(**job), MODULE.paths_along([job], rows)
+    np.testing.assert_array_equal(part.stopped, whole.stopped)
+    np.testing.assert_array_equal(part.x, whole.x[rows])
+    np.testing.assert_array_equal(part.value, whole.value[rows])
+
+
 def test_two_axes_make_a_grid():
     mus = np.array([0.0, 0.5, 0.9, 0.99])
     found = sweep(RULES["momentum"], RAVINE, axes={"lr": RATES, "mu": mus}, start=(-1.0, 0.5), steps=60)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ import numpy as np
 from core import DRIVER, Schedule, Surface
 from core.rule import Rule
 from core.surface import Point
-from core.sweep import SINGLE, paths_along
+from core.sweep import SINGLE, Paths, paths_along
 from core.workers import workers
 from optimizers import ENTRANTS
 from ui.runs import Numbers
+from ui.session import kept
 from ui.spec import THRESHOLD, TRIES, TUNED, Control, Race
 
 VALUES = 64
@@ -29,24 +30,17 @@ Job = tuple[Rule, Surface, str, tuple[float, ...], Point, Numbers, Schedule, Num
 
 
 @dataclass(frozen=True)
-class Paths:
-    """The runs of one entrant at all values: as in a trajectory, (steps+1, values, 2), (steps+1, values) and (values,)."""
-
-    x: np.ndarray
-    value: np.ndarray
-    stopped: np.ndarray
-
-
-@dataclass(frozen=True)
 class Band:
     """The races that one slider can make of a race.
 
     stops  (values,) int, the slider's stops that are computed
+    rows   the steps that are kept of each run
     races  one for each
     runs   {entrant: its runs}, of the entrants whose run the slider moves
     """
 
     stops: np.ndarray
+    rows: np.ndarray
     races: list[Race]
     runs: dict[str, Paths]
 
@@ -56,15 +50,26 @@ def bandable(race: Race, control: Control) -> bool:
     return race.lrs != TUNED and control.hyper.name not in (*SINGLE, THRESHOLD.name, TRIES.name)
 
 
-def band(race: Race, control: Control) -> Band:
-    """The band of a control that is `bandable`."""
+def band(race: Race, control: Control, most: int) -> Band:
+    """The band of a control that is `bandable`, in at most so many rows of all its runs together."""
     stops = control.hyper.stops
     chosen = np.unique(np.linspace(0, len(stops) - 1, VALUES).round().astype(int))
     values = tuple(stops[i] for i in chosen)
     races = [race.having({control.id: value}) for value in values]
     keys = list(_moved(races[0], races[-1]))
-    found = _done(tuple(_job(key, race, control.hyper.name, values) for key in keys))
-    return Band(chosen, races, dict(zip(keys, found, strict=True)))
+    rows = rows_of(int(race["steps"]), most // (len(races) * max(len(keys), 1)))
+    found = _done(tuple(_job(key, race, control.hyper.name, values) for key in keys), tuple(rows.tolist()))
+    return Band(chosen, rows, races, dict(zip(keys, found, strict=True)))
+
+
+def rows_of(steps: int, most: int) -> np.ndarray:
+    """At most so many of the rows 0 … steps: all of them, or the first ones and then ever fewer."""
+    if steps < most:
+        return np.arange(steps + 1)
+    growths = np.geomspace(1e-8, 1.0, 4000)
+    growth = growths[np.argmax(growths * (most - 1) >= np.log1p(growths * steps))]
+    rows = np.expm1(growth * np.arange(most)) / growth
+    return np.unique(np.minimum(rows.round(), steps).astype(int))
 
 
 def _moved(one: Race, other: Race) -> Iterator[str]:
@@ -82,17 +87,17 @@ def _job(key: str, race: Race, name: str, values: tuple[float, ...]) -> Job:
     return entrant.rule, race.landscape, name, values, race.origin, hypers, race.decline, driver
 
 
-@lru_cache(maxsize=8)
-def _done(jobs: tuple[Job, ...]) -> list[Paths]:
+@kept
+def _done(jobs: tuple[Job, ...], rows: tuple[int, ...]) -> list[Paths]:
     """The jobs done; every second one by another process, where there is a second core and the process has awoken."""
     work = [_arguments(job) for job in jobs]
     if len(jobs) < WORTH or (os.cpu_count() or 1) == 1 or not _helper().done():
-        return [Paths(*found) for found in paths_along(work)]
-    away = workers(1).submit(paths_along, work[1::2])
+        return paths_along(work, rows)
+    away = workers(1).submit(paths_along, work[1::2], rows)
     found: list[Any] = [None] * len(jobs)
-    found[::2] = paths_along(work[::2])
+    found[::2] = paths_along(work[::2], rows)
     found[1::2] = away.result()
-    return [Paths(*each) for each in found]
+    return found
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from networks.layers import BENDS
 from networks.losses import LOSSES
 from networks.models import MLP
 from optimizers import RULES
+from ui.session import kept
 from ui.spec import Control, Numbered
 
 MOST_LAYERS, MOST_UNITS = 10, 64
@@ -161,12 +161,12 @@ def trained(look: Look) -> tuple[np.ndarray, int]:
     return _trained(look.network_task, look.rule, look[f"{look.rule}.lr"], int(look["steps"]), int(look["seed"]))
 
 
-@lru_cache(maxsize=4)
+@kept
 def _loaded(task: NetworkTask, seed: int) -> Data:
     return task.load(seed)
 
 
-@lru_cache(maxsize=64)
+@kept
 def _trained(task: NetworkTask, rule: str, lr: float, steps: int, seed: int) -> tuple[np.ndarray, int]:
     if not steps:
         return task.model.initial(seed), 0

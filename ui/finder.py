@@ -1,6 +1,5 @@
 """The learning-rate finder for a rule of a race."""
 
-from functools import lru_cache
 from typing import Any
 
 from core import DRIVER, Surface
@@ -10,6 +9,7 @@ from core.surface import Point
 from optimizers import ENTRANTS
 from ui.ranking import floor_of
 from ui.runs import Numbers
+from ui.session import kept
 from ui.spec import TRIED, Race
 from ui.theory import largest_stable
 
@@ -24,7 +24,7 @@ def found(race: Race, key: str) -> Finding:
     return _found(entrant.rule, race.landscape, race.origin, hypers, driver)
 
 
-@lru_cache(maxsize=64)
+@kept
 def _found(rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers) -> Finding:
     low, high = TRIED
     settings: dict[str, Any] = dict(driver)

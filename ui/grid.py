@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from figures.maps import Shade
 from optimizers import ENTRANTS
 from ui.ranking import floor_of
 from ui.runs import Numbers
-from ui.session import superseded
+from ui.session import kept, superseded
 from ui.spec import DEFAULT, EACH, SEPARATOR, TUNED, Race, read_link
 from ui.theory import curvatures_for
 
@@ -200,7 +199,7 @@ def swept_along(axes: Sequence[Axis], race: Race, key: str, many: int) -> Sweep:
     )
 
 
-@lru_cache(maxsize=48)
+@kept
 def _swept(
     rule: Rule,
     surface: Surface,

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from optimizers import ENTRANTS
 from ui import theory
 from ui.ranking import number
 from ui.runs import Numbers, trajectories
+from ui.session import kept
 from ui.spec import Race
 
 TRIALS = 128
@@ -99,7 +99,7 @@ def anatomy_of(race: Race) -> Anatomy:
     return _dissected(entrant.rule, race.landscape, race.origin, hypers, driver, race.decline)
 
 
-@lru_cache(maxsize=32)
+@kept
 def _dissected(rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers, schedule: Schedule) -> Anatomy:
     return dissect(rule, surface, start=start, hypers=dict(hypers), schedule=schedule, **dict(driver))
 

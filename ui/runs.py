@@ -1,7 +1,6 @@
 """Runs, computed once: a slider of one rule leaves the other rules' trajectories as they are."""
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from core.hyper import spread
 from core.rule import Rule
 from core.surface import Point
 from optimizers import ENTRANTS, Entrant
+from ui.session import kept
 from ui.spec import TRIED, TRIES, TUNINGS, Race
 
 Numbers = tuple[tuple[str, float], ...]
@@ -60,7 +60,7 @@ NOTHING = 1e-16
 Values = tuple[tuple[str, tuple[float, ...]], ...]
 
 
-@lru_cache(maxsize=256)
+@kept
 def _tuned(
     rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers, schedule: Schedule, tries: Values
 ) -> dict[str, float]:
@@ -73,7 +73,7 @@ def _tuned(
     return {name: float(values[best]) for name, values in axes.items()}
 
 
-@lru_cache(maxsize=128)
+@kept
 def _run(rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers, schedule: Schedule) -> Trajectory:
     # The key is the small spec; a rule or surface edited while the app runs is a new object and so a new key.
     return simulate(rule, surface, start=start, hypers=dict(hypers), schedule=schedule, **dict(driver))  # type: ignore[arg-type]

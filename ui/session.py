@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 import streamlit as st
+
+from core.cache import CACHE, Kept
 
 
 class Spec(Protocol):
@@ -17,6 +19,8 @@ SETTLED = 3.0
 """Seconds in which a browser has drawn a page. One that is run again before loses what its widgets were set to."""
 
 S = TypeVar("S", bound=Spec)
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def recall(page: str, default: S, read: Callable[[Mapping[str, str], S], tuple[S, list[str]]]) -> tuple[S, list[str], int]:
@@ -51,3 +55,8 @@ def superseded() -> bool:
     """
     st.session_state.get("superseded")
     return False
+
+
+def kept(function: Callable[P, R]) -> Kept[P, R]:
+    """A function whose results are kept for all sessions; a session that waits for one moves on when its person does."""
+    return CACHE.keep(function, asked=superseded)

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from optimizers import ENTRANTS
 from ui import ranking
 from ui.band import band, bandable
 from ui.insides import insides
+from ui.session import kept
 from ui.spec import Control, Race, View
 from ui.wire import packed
 
@@ -150,16 +150,15 @@ def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple
     rows) int16, the logarithm of the loss above the floor, with its sign; bandGround (values, SMALL, SMALL) uint16, the
     map's heights, where the slider changes the surface.
     """
-    made = band(race, control)
-    steps, keys = next(iter(runs.values())).steps, list(runs)
-    rows = _rows(steps, BAND // (6 * len(made.races) * max(len(made.runs), 1)))
+    made = band(race, control, BAND // 6)
+    steps, keys, rows = next(iter(runs.values())).steps, list(runs), made.rows
     surfaces = [race.landscape for race in made.races]
     floors = np.array([ranking.floor_of(surface) for surface in surfaces])
     shape = (len(surfaces), len(made.runs), len(rows))
     x, gap = np.zeros((*shape, 2)), np.zeros(shape)
     for r, run in enumerate(made.runs.values()):
-        x[:, r] = run.x[rows].swapaxes(0, 1)
-        gap[:, r] = run.value[rows].T - floors[:, None]
+        x[:, r] = run.x.swapaxes(0, 1)
+        gap[:, r] = run.value.T - floors[:, None]
     stopped = np.array([run.stopped for run in made.runs.values()]).reshape(shape[1::-1])
     alive = rows < stopped.T[:, :, None]
     if race.landscape.minima:
@@ -205,16 +204,6 @@ def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple
     return header, parts
 
 
-def _rows(steps: int, most: int) -> np.ndarray:
-    """At most so many of the rows 0 … steps: all of them, or the first ones and then ever fewer."""
-    if steps < most:
-        return np.arange(steps + 1)
-    growths = np.geomspace(1e-8, 1.0, 4000)
-    growth = growths[np.argmax(growths * (most - 1) >= np.log1p(growths * steps))]
-    rows = np.expm1(growth * np.arange(most)) / growth
-    return np.unique(np.minimum(rows.round(), steps).astype(int))
-
-
 def _placed(x: np.ndarray, reach: Sequence[float]) -> np.ndarray:
     """Positions as whole numbers from 0 to 65534, 65535 where there is none."""
     low, high = np.array(reach).reshape(2, 2).T
@@ -231,7 +220,7 @@ def _sized(gap: np.ndarray) -> np.ndarray:
     return np.where(size == 0, 0, np.copysign(codes, gap)).astype(np.int16)
 
 
-@lru_cache(maxsize=512)
+@kept
 def _field(surface: Surface, view: View, side: int) -> tuple[np.ndarray, dict[str, float], tuple[float, float]]:
     """Heights (side, side) of the map as uint16, the scale that made them, and the range of the loss.
 

@@ -1,0 +1,178 @@
+"""Results that are kept between calls: all of them together within so many bytes, whoever asked for them."""
+
+import os
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial, update_wrapper
+from threading import Event, RLock
+from types import CellType, FunctionType
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import numpy as np
+
+from core.host import MB, memory, set_by_host
+
+LARGEST = 0.5
+"""What takes more than this share of the budget is not kept."""
+
+PATIENCE = 0.02
+"""Seconds between looks at whether a result that another thread computes is still wanted."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Key = tuple[Any, ...]
+"""A function, its arguments by place, and those by name."""
+
+
+@dataclass
+class Entry:
+    """A result, and the bytes that it and what it is found by take."""
+
+    result: Any
+    bytes: int = 0
+
+
+@dataclass
+class Underway:
+    """A result that some thread is computing; `result` is empty where it came to none."""
+
+    ended: Event = field(default_factory=Event)
+    result: list[Any] = field(default_factory=list)
+
+
+class Cache:
+    """The results of several functions, `budget` bytes of them; what was used longest ago goes first."""
+
+    def __init__(self, budget: float) -> None:
+        self.budget = budget
+        self.bytes = 0
+        self._entries: OrderedDict[Key, Entry] = OrderedDict()
+        self._underway: dict[Key, Underway] = {}
+        self._lock = RLock()
+        # A child that is forked while another thread holds the lock, or computes something, would wait for ever.
+        os.register_at_fork(before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._forked)
+
+    def keep(self, function: Callable[P, R], *, asked: Callable[[], object] = lambda: None) -> "Kept[P, R]":
+        """The function, whose results are kept. Its arguments are hashable; nobody writes to its results.
+
+        Each is computed once, also where several threads want it at a time: the others wait for it. `asked` is called while
+        they do, and ends the waiting by what it raises. What is raised instead of a result is not kept.
+        """
+        return Kept(self, function, asked)
+
+    def forget(self, function: Callable[..., Any]) -> None:
+        """Give up all that is kept of one function."""
+        with self._lock:
+            for key in [key for key in self._entries if key[0] is function]:
+                self._drop(key)
+
+    def result(self, key: Key, compute: Callable[[], R], asked: Callable[[], object]) -> R:
+        """What is kept under a key, or else what is computed."""
+        while True:
+            with self._lock:
+                if (entry := self._entries.get(key)) is not None:
+                    self._entries.move_to_end(key)
+                    self._count(key, entry)  # what it works out for itself makes it grow
+                    return entry.result
+                underway = self._underway.get(key)
+                if underway is None:
+                    mine = self._underway[key] = Underway()
+                    break
+            while not underway.ended.wait(PATIENCE):
+                asked()
+            if underway.result:
+                return underway.result[0]
+        try:
+            found = compute()
+            mine.result.append(found)
+            with self._lock:
+                self._entries[key] = entry = Entry(found)
+                self._count(key, entry)
+        finally:
+            with self._lock:
+                self._underway.pop(key, None)
+            mine.ended.set()
+        return found
+
+    def _count(self, key: Key, entry: Entry) -> None:
+        """Count the entry that was used last, and give up what is too much."""
+        now = _size(entry.result, beside=key[1]) + _size(_numbers(key))
+        self.bytes += now - entry.bytes
+        entry.bytes = now
+        if now > LARGEST * self.budget:
+            self._drop(key)
+        while self.bytes > self.budget:
+            self._drop(next(iter(self._entries)))
+
+    def _drop(self, key: Key) -> None:
+        self.bytes -= self._entries.pop(key).bytes
+
+    def _forked(self) -> None:
+        self._underway.clear()
+        self._lock.release()
+
+
+class Kept(Generic[P, R]):
+    """A function whose results a cache keeps."""
+
+    def __init__(self, cache: Cache, function: Callable[P, R], asked: Callable[[], object]) -> None:
+        self._cache, self._function, self._asked = cache, function, asked
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        key = self._function, args, tuple(kwargs.items())
+        return self._cache.result(key, lambda: self._function(*args, **kwargs), self._asked)
+
+    def cache_clear(self) -> None:
+        self._cache.forget(self._function)
+
+
+def _size(what: Any, beside: Iterable[Any] = ()) -> int:
+    """Bytes of all that can be reached from something, but not by way of what is `beside` it; arrays whole, and once."""
+    seen, waiting, total = {id(one) for one in beside}, [what], 0
+    while waiting:
+        one = waiting.pop()
+        while isinstance(one, np.ndarray) and isinstance(one.base, np.ndarray):  # a view keeps the whole
+            one = one.base
+        if one is None or isinstance(one, type) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        own = getattr(one, "nbytes", None)
+        if isinstance(own, int):
+            total += own
+        else:
+            total += sys.getsizeof(one, 0)
+            waiting.extend(_within(one))
+    return total
+
+
+def _numbers(key: Any) -> Any:
+    """The tuples of a key with their numbers; what else is in it, rules and surfaces, is there anyway."""
+    if isinstance(key, tuple):
+        return [_numbers(part) for part in key]
+    return key if isinstance(key, float | int | str) else None
+
+
+def _within(one: Any) -> Iterable[Any]:
+    if isinstance(one, Mapping):
+        return [*one.keys(), *one.values()]
+    if isinstance(one, tuple | list | set | frozenset):
+        return one
+    if isinstance(one, partial):
+        return one.func, one.args, one.keywords
+    if isinstance(one, FunctionType):
+        return [_held(cell) for cell in one.__closure__ or ()]
+    return list(getattr(one, "__dict__", {}).values())
+
+
+def _held(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # nothing yet
+        return None
+
+
+CACHE = Cache(MB * set_by_host("RAVINE_CACHE_MB", min(max(memory() / 256 / MB, 64), 256)))
+"""What all visitors' pages have in common."""
