@@ -6,7 +6,7 @@ from types import MappingProxyType
 from networks import sources
 from networks.models import CNN, MLP, Reader
 from networks.recurrent import GRU, LSTM, RNN
-from networks.task import NetworkTask
+from networks.task import Given, NetworkTask
 from networks.train import Training, fork, train
 
 _DIGIT, _IMAGE = (1, 8, 8), (1, 28, 28)
@@ -40,4 +40,4 @@ _EVERY = (
 )
 TASKS: Mapping[str, NetworkTask] = MappingProxyType({task.key: task for task in _EVERY})
 
-__all__ = ["CNN", "MLP", "TASKS", "NetworkTask", "Training", "fork", "train"]
+__all__ = ["CNN", "MLP", "TASKS", "Given", "NetworkTask", "Training", "fork", "train"]

@@ -4,17 +4,24 @@ import csv
 import gzip
 import io
 import math
+import os
 import pickle
+import stat
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 
 from networks.data import Table
+from networks.pickles import array_of, unpickled
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR10_BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
+
+MOST_BYTES = 2**28
+"""An image file may unpack to so many bytes: more than any of MNIST's and CIFAR-10's kin but the largest of EMNIST."""
 
 MISSING = {"", "?", "na", "nan"}
 """Cells without a value, in small letters."""
@@ -26,16 +33,18 @@ MOST_CLASSES = 20
 """Different whole numbers in a target column that still count as classes."""
 
 
-def mnist_folder(folder: str | Path) -> Table:
+def mnist_folder(folder: str | Path, root: Path | None = None) -> Table:
     """The images and labels of the four IDX files of MNIST and its kin, training and test joined, plain or as .gz.
+
+    With a `root` a file whose links lead out of that folder is as good as missing.
 
     Pixels (rows, height·width) float32 from 0 to 1. Raises ValueError for a file that is missing, of another format or cut
     short, and where images and labels are not as many. Format: LeCun, Cortes & Burges, yann.lecun.com/exdb/mnist.
     """
     images, labels = [], []
     for part in ("train", "t10k"):
-        images.append(_idx(Path(folder), f"{part}-images-idx3-ubyte", 3))
-        labels.append(_idx(Path(folder), f"{part}-labels-idx1-ubyte", 1))
+        images.append(_idx(Folder(Path(folder), root), f"{part}-images-idx3-ubyte", 3))
+        labels.append(_idx(Folder(Path(folder), root), f"{part}-labels-idx1-ubyte", 1))
         if len(images[-1]) != len(labels[-1]):
             raise ValueError(f"{part} has {len(images[-1])} images and {len(labels[-1])} labels: they must be as many")
     sizes = [part.shape[1:] for part in images]
@@ -51,13 +60,15 @@ def mnist_folder(folder: str | Path) -> Table:
     )
 
 
-def cifar10_folder(folder: str | Path) -> Table:
+def cifar10_folder(folder: str | Path, root: Path | None = None) -> Table:
     """The six batches of CIFAR-10, training and test joined, of the Python version or the binary one (.bin).
+
+    With a `root` a file whose links lead out of that folder is as good as missing.
 
     Pixels (rows, 3·32·32) float32 from 0 to 1: red, green, then blue. Raises ValueError for a file that is missing, of
     another format or cut short. Format: Krizhevsky, www.cs.toronto.edu/~kriz/cifar.html.
     """
-    batches = [_cifar10_batch(Path(folder), name) for name in CIFAR10_BATCHES]
+    batches = [_cifar10_batch(Folder(Path(folder), root), name) for name in CIFAR10_BATCHES]
     pixels, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
     return Table(_pixels(pixels), labels.astype(int), CIFAR10_CLASSES, (3, 32, 32), "none")
 
@@ -88,35 +99,87 @@ def _pixels(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32) / np.float32(255)
 
 
-def _idx(folder: Path, name: str, dimensions: int) -> np.ndarray:
-    """The bytes of an IDX file in the dimensions that its header tells."""
-    if (folder / name).is_file():
-        content = (folder / name).read_bytes()
-    elif (folder / f"{name}.gz").is_file():
+@dataclass(frozen=True)
+class Folder:
+    """Where files are looked for; with a `root` in nothing but that and what is below it."""
+
+    place: Path
+    root: Path | None = None
+
+    def __str__(self) -> str:
+        return str(self.place) if self.root is None else os.path.relpath(self.place, self.root)
+
+    def opened(self, name: str) -> IO[bytes] | None:
+        """A file, or None where there is none. It must be a plain one: pipes and devices may wait or go on for ever."""
         try:
-            content = gzip.decompress((folder / f"{name}.gz").read_bytes())
+            file = os.path.realpath(self.place / name)
+            if self.root is not None and not Path(file).is_relative_to(self.root):
+                return None
+            if not stat.S_ISREG(os.stat(file).st_mode):
+                raise ValueError(f"{name} is no plain file")
+            stream = os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+        except FileNotFoundError:
+            return None
+        except OSError:
+            raise ValueError(f"{name} cannot be opened") from None
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # it was, a moment ago
+            stream.close()
+            raise ValueError(f"{name} is no plain file")
+        return stream
+
+
+def _idx(folder: Folder, name: str, dimensions: int) -> np.ndarray:
+    """The bytes of an IDX file in the dimensions that its header tells."""
+    if stream := folder.opened(name):
+        with stream:
+            return _array_of(stream, name, dimensions)
+    if stream := folder.opened(f"{name}.gz"):
+        try:
+            with stream, gzip.GzipFile(fileobj=stream) as unpacked:
+                return _array_of(unpacked, name, dimensions)
         except (OSError, EOFError, zlib.error):
             raise ValueError(f"{name}.gz cannot be unpacked: it must be a whole gzip file") from None
-    else:
-        raise ValueError(f"{name} is missing in {folder}: it must be there, plain or as .gz")
+    raise ValueError(f"{name} is missing in {folder}: it must be there, plain or as .gz")
+
+
+def _array_of(stream: IO[bytes] | gzip.GzipFile, name: str, dimensions: int) -> np.ndarray:
+    """No more is read, or unpacked, than the header tells, and one byte to see that there is no more."""
     magic, start = bytes([0, 0, 8, dimensions]), 4 + 4 * dimensions
-    if content[:4] != magic:
-        raise ValueError(
-            f"{name} begins with {content[:4].hex() or 'nothing'}: it must begin with {magic.hex()}, as IDX files do"
-        )
-    shape = tuple(int(size) for size in np.frombuffer(content[4:start].ljust(start - 4, b"\0"), ">u4"))
+    head = stream.read(start)
+    if head[:4] != magic:
+        raise ValueError(f"{name} begins with {head[:4].hex() or 'nothing'}: it must begin with {magic.hex()}, as IDX files do")
+    shape = tuple(int(size) for size in np.frombuffer(head[4:].ljust(start - 4, b"\0"), ">u4"))
     whole = start + math.prod(shape)
-    if len(content) != whole:
-        raise ValueError(f"{name} has {len(content)} bytes: by its header it must have {whole}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    if whole > MOST_BYTES:
+        raise ValueError(f"{name} has {whole} bytes by its header: allowed are {MOST_BYTES}")
+    content = _read(stream, whole + 1 - start)
+    found = len(head) + len(content)
+    if found != whole:
+        packed = isinstance(stream, gzip.GzipFile)  # who knows how much more it would unpack to
+        many = (
+            f"{found} or more" if found > whole and packed else max(found, 0 if packed else os.fstat(stream.fileno()).st_size)
+        )
+        raise ValueError(f"{name} has {many} bytes: by its header it must have {whole}")
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def _cifar10_batch(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _read(stream: IO[bytes] | gzip.GzipFile, most: int) -> bytes:
+    """At most so many bytes, piece by piece: to ask for all at once takes the room for all, however few there are."""
+    parts = []
+    while most and (part := stream.read(min(most, 2**20))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
+
+
+def _cifar10_batch(folder: Folder, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (rows, 3072) and labels (rows,), bytes both."""
-    if (folder / name).is_file():
-        pixels, labels = _unpickled(folder / name)
-    elif (folder / f"{name}.bin").is_file():
-        content = np.fromfile(folder / f"{name}.bin", np.uint8)
+    if stream := folder.opened(name):
+        with stream:
+            pixels, labels = _batch(_whole(stream, name), name)
+    elif stream := folder.opened(f"{name}.bin"):
+        with stream:
+            content = np.frombuffer(_whole(stream, f"{name}.bin"), np.uint8)
         if len(content) % 3073 or not len(content):
             raise ValueError(f"{name}.bin has {len(content)} bytes: it must have 3073 for each image")
         pixels, labels = content.reshape(-1, 3073)[:, 1:], content.reshape(-1, 3073)[:, 0]
@@ -127,34 +190,25 @@ def _cifar10_batch(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     return pixels, labels
 
 
-class _Unpickler(pickle.Unpickler):
-    """Reads arrays of numbers alone, for a pickle can name any function of any module to be called.
-
-    The names are those of the published files, written by Python 2, and of numpy 2.
-    """
-
-    # An array tells by itself which function rebuilds it, whatever module numpy keeps that function in.
-    arrays = {("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype, ("_codecs", "encode"): str.encode} | {
-        (f"numpy.{core}.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0] for core in ("core", "_core")
-    }
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self.arrays:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return self.arrays[module, name]
+def _whole(stream: IO[bytes], name: str) -> bytes:
+    size = os.fstat(stream.fileno()).st_size
+    if size > MOST_BYTES:
+        raise ValueError(f"{name} has {size} bytes: allowed are {MOST_BYTES}")
+    return stream.read(size)
 
 
-def _unpickled(file: Path) -> tuple[np.ndarray, np.ndarray]:
+def _batch(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
+    why = ""
     try:
-        batch = _Unpickler(io.BytesIO(file.read_bytes()), encoding="bytes").load()
-        pixels, labels = batch[b"data"], np.array(batch[b"labels"], dtype=np.uint8)
+        batch = unpickled(content)
+        pixels, labels = array_of(batch[b"data"]), batch[b"labels"]
+        labels = np.array(labels if isinstance(labels, list) else array_of(labels), dtype=np.uint8)
         good = pixels.dtype == np.uint8 and pixels.shape == (len(labels), 3072)
     except Exception as error:  # a broken pickle may raise anything
-        raise ValueError(f"{file.name} cannot be read: it must be a pickled batch of CIFAR-10 ({error})") from error
+        why = f" ({error})" if isinstance(error, pickle.UnpicklingError) else ""
+        raise ValueError(f"{name} cannot be read: it must be a pickled batch of CIFAR-10{why}") from error
     if not good:
-        raise ValueError(
-            f"{file.name} has data of shape {pixels.shape} for {len(labels)} labels: it must be 3072 bytes a label"
-        )
+        raise ValueError(f"{name} has data of shape {pixels.shape} for {len(labels)} labels: it must be 3072 bytes a label")
     return pixels, labels
 
 

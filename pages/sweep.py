@@ -1,6 +1,7 @@
 """Sweep: what lr, and one more number, do to a network."""
 
 import time
+from functools import partial
 
 import streamlit as st
 
@@ -9,6 +10,7 @@ from networks import TASKS
 from ui.lesson import Lesson
 from ui.netform import picked
 from ui.netsweep import NetworkSweep, Ongoing, read_sweep
+from ui.own import tasks
 from ui.page import begin
 from ui.session import recall, remember, returned, settled
 from ui.swept import picture
@@ -55,7 +57,7 @@ def followed(going: Ongoing, chosen: NetworkSweep, since: float, *, ticking: boo
 
 
 begin("Sweep over a network")
-kept, complaints, _ = recall(PAGE, FIRST, read_sweep)
+kept, complaints, _ = recall(PAGE, FIRST, partial(read_sweep, tasks=tasks()))
 chosen, wrong = picked(PAGE, kept)
 remember(PAGE, chosen, complaints, 0, link=chosen != kept or returned(chosen, FIRST))
 for sentence in complaints + wrong:

@@ -1,6 +1,7 @@
 """Networks: the same rules on small real networks, from one state, on one stream of minibatches."""
 
 import time
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -20,6 +21,7 @@ from ui.gallery import gallery
 from ui.lesson import Lesson, read_lesson
 from ui.ongoing import Ongoing, lesson_of
 from ui.outcome import mistakes, plain, sentences, signed, standing, theorem, verdict
+from ui.own import tasks
 from ui.page import begin
 from ui.session import recall, remember, returned, settled
 
@@ -138,7 +140,7 @@ def inside(going: Ongoing) -> None:
 
 
 begin("Networks, side by side")
-kept, complaints, _ = recall(PAGE, FIRST, read_lesson)
+kept, complaints, _ = recall(PAGE, FIRST, partial(read_lesson, tasks=tasks()))
 chosen, wrong = form(PAGE, kept)
 remember(PAGE, chosen, complaints, 0, link=chosen != kept or returned(chosen, FIRST))
 for sentence in complaints + wrong:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from optimizers import ENTRANTS
 from surfaces import SURFACES
+from ui.own import ROOT as ROOT_OF_FOLDERS
 
 ROOT = Path(__file__).parent.parent
 RACE = ROOT / "pages" / "race.py"
@@ -233,7 +234,8 @@ def test_a_fork_is_made_and_dropped():
     assert app.session_state["networks.forks"] == []
 
 
-def test_a_folder_without_data_is_refused_in_words(tmp_path):
+def test_a_folder_without_data_is_refused_in_words(tmp_path, monkeypatch):
+    monkeypatch.setenv(ROOT_OF_FOLDERS, str(tmp_path.parent))
     app = opened(ROOT / "pages" / "training.py", task="iris_mlp", rules="adam", steps="10")
     app.text_input(key="networks.folder").set_value(str(tmp_path)).run()
     assert not app.exception

@@ -22,10 +22,10 @@ from ui import ongoing
 from ui.board.message import SIDE, fate, pack, planes, quartiles
 from ui.forks import forked
 from ui.gallery import gallery
-from ui.lesson import CHOICES, OWN, Lesson, read_lesson, widths
+from ui.lesson import CHOICES, Lesson, read_lesson, widths
 from ui.ongoing import lesson_of
 from ui.outcome import plain, signed, standing, theorem, verdict
-from ui.own import KEPT, table_task
+from ui.own import table_task
 from ui.ranking import number
 
 FIRST = Lesson("digits_mlp", ("sgd", "adam"), (("adam.lr", 0.003), ("steps", 60.0)))
@@ -303,17 +303,14 @@ def test_novikoffs_bound_holds_for_the_perceptron():
 
 def test_a_table_of_ones_own_becomes_a_task():
     text = "a,b,kind\n" + "\n".join(f"{i},{i % 7},{'yes' if i % 2 else 'no'}" for i in range(60))
-    key = table_task("mine.csv", text.encode(), "")
-    going = lesson_of(Lesson(key, ("adam",)).having({"steps": 20.0, "batch": 16.0})).start()
+    lesson = Lesson("iris_mlp", ("adam",)).having({"steps": 20.0, "batch": 16.0})
+    going = lesson_of(lesson.learning(table_task("mine.csv", text.encode(), ""))).start()
     going.wait(30)
     assert going.problem == ""
     assert going.so_far is not None
     assert going.so_far.data.classes == ("no", "yes")
     with pytest.raises(ValueError, match=r"picture\.png is not a table"):
         table_task("picture.png", b"\x89PNG\xff\xfe", "")
-    for i in range(KEPT + 3):
-        table_task("mine.csv", text.encode() + b"\n" * (i + 1), "")
-    assert len(OWN) == KEPT
 
 
 def test_a_gallery_shows_the_pixels_and_takes_no_markup():
@@ -335,7 +332,8 @@ def test_the_smallest_weight_is_blue_and_the_largest_red():
 
 def test_a_table_of_two_features_and_a_number_to_predict_has_no_plane():
     text = "a,b,price\n" + "\n".join(f"{i},{i % 7},{3 * i - i % 7 + 0.25}" for i in range(60))
-    going = lesson_of(Lesson(table_task("prices.csv", text.encode(), ""), ("adam",)).having({"steps": 10.0, "batch": 8.0}))
+    lesson = Lesson("iris_mlp", ("adam",)).having({"steps": 10.0, "batch": 8.0})
+    going = lesson_of(lesson.learning(table_task("prices.csv", text.encode(), "")))
     going.start().wait(30)
     header, _ = read(pack(going))
     assert "window" not in header

@@ -1,14 +1,15 @@
 """The widgets of a lesson: which task and rules, and in tabs all numbers and choices of rules, network, data and training."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from networks import TASKS
+from networks import NetworkTask
 from optimizers import ENTRANTS
-from ui.lesson import COMMON, DATA, HIDDEN, MOST_RULES, NETWORK, OWN, TRAINING, Lesson
-from ui.own import folder_tasks, table_task
+from ui.lesson import COMMON, DATA, HIDDEN, MOST_RULES, NETWORK, TRAINING, Lesson
+from ui.own import ROOT, brought, folder_tasks, root, table_task, tasks
 from ui.pickers import rules, slider, word
 
 COLUMNS = 4
@@ -18,10 +19,8 @@ def form(page: str, lesson: Lesson) -> tuple[Lesson, list[str]]:
     """The lesson with what the widgets say, and a sentence for each thing in them that cannot be."""
     problems: list[str] = []
     one, two = st.columns([2, 4])
-    task = task_picked(page, lesson.task, one)
-    choices = lesson.choices if task == lesson.task else ()  # another task keeps the numbers that it has too
-    lesson = Lesson(task, rules(page, ENTRANTS, lesson.rules, two, most=MOST_RULES), lesson.numbers, choices)
-    lesson = lesson.choosing({}).having({})
+    lesson = lesson.learning(task_picked(page, lesson.origin, one))  # it keeps the numbers that the task has too
+    lesson = replace(lesson, rules=rules(page, ENTRANTS, lesson.rules, two, most=MOST_RULES)).choosing({}).having({})
     places = st.columns([2, 2, 2, 1])
     changed = {n: slider(page, c, lesson[n], place) for (n, c), place in zip(COMMON.items(), places, strict=False)}
     lesson = lesson.having(changed)
@@ -41,12 +40,12 @@ def form(page: str, lesson: Lesson) -> tuple[Lesson, list[str]]:
     return lesson, problems
 
 
-def task_picked(page: str, now: str, place: DeltaGenerator) -> str:
-    """Which task, of those that are listed and those from files."""
-    options = {key: one.title for key, one in (*TASKS.items(), *OWN.items())}
+def task_picked(page: str, now: NetworkTask, place: DeltaGenerator) -> NetworkTask:
+    """Which task, of those that are listed and those from this visitor's files."""
+    offered = {**tasks(), now.key: now}
     if wished := st.session_state.pop(f"{page}.task.wish", None):
         st.session_state[f"{page}.task"] = wished
-    return word(page, "task", "Task", options, now, place)
+    return offered[word(page, "task", "Task", {key: one.title for key, one in offered.items()}, now.key, place)]
 
 
 def _places(tab: DeltaGenerator) -> Iterator[DeltaGenerator]:
@@ -86,22 +85,25 @@ def _files(page: str) -> list[str]:
     """Tasks from files of one's own; what is wrong with a file."""
     one, two, three = st.columns([2, 1, 2])
     file = one.file_uploader("Your own table (CSV)", type=["csv", "tsv", "txt"], key=f"{page}.file")
-    target = two.text_input("Its target column", key=f"{page}.target", placeholder="the last one")
-    folder = three.text_input(
-        "Folder with the files of MNIST or CIFAR-10", key=f"{page}.folder", help="On the machine that runs Ravine."
-    )
+    target = two.text_input("Its target column", key=f"{page}.target", placeholder="the last one").strip()
+    folder = ""
+    if root():
+        help = f"On the machine that runs Ravine, within what {ROOT} names there: by default the home of who started it."
+        folder = three.text_input("Folder with the files of MNIST or CIFAR-10", key=f"{page}.folder", help=help).strip()
+    wishes: dict[str, tuple[Hashable, Callable[[], Sequence[NetworkTask]]]] = {}
+    if file:
+        wishes["table"] = (file.file_id, target), lambda: [table_task(file.name, file.getvalue(), target)]
+    if folder:
+        wishes["folder"] = folder, lambda: folder_tasks(folder)
     problems, made = [], []
-    for what, wish in (
-        ("table", lambda: [table_task(file.name, file.getvalue(), target.strip())] if file else []),
-        ("folder", lambda: folder_tasks(folder.strip()) if folder.strip() else []),
-    ):
+    for what, (wish, make) in wishes.items():
         try:
-            made += wish()
+            made += brought(what, wish, make)
         except ValueError as error:
             problems.append(f"This {what} will not do: {error}.")
-    known = st.session_state.get(f"{page}.made", [])
-    st.session_state[f"{page}.made"] = made
-    if made and made != known:
-        st.session_state[f"{page}.task.wish"] = made[0]
+    keys, known = [task.key for task in made], st.session_state.get(f"{page}.made", [])
+    st.session_state[f"{page}.made"] = keys
+    if keys and keys != known:
+        st.session_state[f"{page}.task.wish"] = keys[0]
         st.rerun()
     return problems

@@ -126,12 +126,8 @@ CHOICES = (
 HIDDEN = "hidden"
 """The name in links of the widths of the hidden layers, as in 32-16."""
 
-OWN: dict[str, NetworkTask] = {}
-"""Tasks from files that people gave, by their key; the newest few."""
-
-
-def task_of(key: str) -> NetworkTask | None:
-    return TASKS.get(key) or OWN.get(key)
+GIVEN = "file-"
+"""What the keys of tasks from people's own files begin with."""
 
 
 def pictured(task: NetworkTask) -> bool:
@@ -149,19 +145,26 @@ def widths(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Lesson(Numbered):
-    """Which rules learn which task, and how; `numbers` and `choices` hold what differs from the default."""
+    """Which rules learn which task, and how; `numbers` and `choices` hold what differs from the default.
+
+    `given` is the task itself where it is not one of TASKS but comes from somebody's own file.
+    """
 
     task: str
     rules: tuple[str, ...]
     numbers: tuple[tuple[str, float], ...] = ()
     choices: tuple[tuple[str, str], ...] = ()
+    given: NetworkTask | None = None
 
     @property
     def origin(self) -> NetworkTask:
-        """The task as it is listed."""
-        found = task_of(self.task)
-        assert found  # a lesson is only made of a task that there is
-        return found
+        """The task before anything is chosen."""
+        return self.given or TASKS[self.task]
+
+    def learning(self, task: NetworkTask) -> "Lesson":
+        """The same lesson of a task; of another than before with none of the choices made for that."""
+        given = None if TASKS.get(task.key) == task else task
+        return replace(self, task=task.key, given=given, choices=self.choices if task.key == self.task else ())
 
     @property
     def offered(self) -> list[Choice]:
@@ -270,19 +273,22 @@ class Lesson(Numbered):
         return {"task": self.task, "rules": SEPARATOR.join(self.rules), **dict(self.choices), **numbers}
 
 
-def read_lesson(link: Mapping[str, str], default: Lesson) -> tuple[Lesson, list[str]]:
-    """The lesson a link asks for, and a sentence for each thing in it that could not be granted."""
+def read_lesson(link: Mapping[str, str], default: Lesson, tasks: Mapping[str, NetworkTask] = TASKS) -> tuple[Lesson, list[str]]:
+    """The lesson a link asks for, of one of the `tasks`, and a sentence for each thing in it that could not be granted."""
     if not link:
         return default, []
     problems: list[str] = []
-    task = link.get("task", default.task)
-    if task_of(task) is None:
-        problems.append(f"The link's task “{task[:40]}” is unknown: {default.task} is shown instead.")
-        task = default.task
+    key, task = link.get("task", default.task), default.origin
+    if key in tasks:
+        task = tasks[key]
+    elif key.startswith(GIVEN):
+        problems.append(f"The link's task is from a file that is yours to bring: {task.key} is shown instead.")
+    elif key != task.key:
+        problems.append(f"The link's task “{key[:40]}” is unknown: {task.key} is shown instead.")
     asked = [word for word in dict.fromkeys(link.get("rules", "").replace(",", SEPARATOR).split(SEPARATOR)) if word]
     problems.extend(f"The link's rule “{word[:40]}” is unknown: it is left out." for word in asked if word not in ENTRANTS)
     rules = tuple(word for word in asked if word in ENTRANTS)[:MOST_RULES]
-    lesson = Lesson(task, rules) if rules else replace(default, task=task, choices=())
+    lesson = replace(Lesson(task.key, rules) if rules else default, choices=()).learning(task)
     names = {choice.name for choice in lesson.offered} | ({HIDDEN} if lesson.deep else set())
     for name in sorted(link.keys() & names):
         lesson = _granted(problems, lesson, partial(lesson.choosing, {name: link[name]}))

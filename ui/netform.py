@@ -22,10 +22,9 @@ ALONE = ""
 def picked(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
     """The sweep with what the pickers say, and what is wrong with it."""
     one, two, three = st.columns([3, 6, 3])
-    task = task_picked(page, now.lesson.task, one)
-    chosen = rules(page, ENTRANTS, now.lesson.rules, two, most=MOST_RULES)
-    choices = now.lesson.choices if task == now.lesson.task else ()
-    lesson = Lesson(task, chosen, now.lesson.numbers, choices).choosing({}).having({})
+    lesson = now.lesson.learning(task_picked(page, now.lesson.origin, one))
+    chosen = rules(page, ENTRANTS, lesson.rules, two, most=MOST_RULES)
+    lesson = replace(lesson, rules=chosen).choosing({}).having({})
     measures = measures_of(lesson.work)
     shows = word(page, "shows", "Shows", {key: one.title for key, one in measures.items()}, now.shows, three)
     now = replace(now, lesson=lesson, shows=shows)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core import Hyper
-from networks import NetworkTask
+from networks import TASKS, NetworkTask
 from networks.sweep import MEASURES, Measure, Sweep, measures_of, numbers_of, sweep
 from ui.background import Background
 from ui.grid import Axis, checked_axis, values_of
@@ -101,10 +101,12 @@ def options_of(lesson: Lesson) -> dict[str, Hyper]:
     return {name: hyper for key in lesson.rules for name, hyper in numbers_of(key).items()}
 
 
-def read_sweep(link: Mapping[str, str], default: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
-    """The sweep a link asks for, and a sentence for each thing in it that could not be granted."""
+def read_sweep(
+    link: Mapping[str, str], default: NetworkSweep, tasks: Mapping[str, NetworkTask] = TASKS
+) -> tuple[NetworkSweep, list[str]]:
+    """The sweep a link asks for, of one of the `tasks`, and a sentence for each thing in it that could not be granted."""
     own = ("axis", "other", "values", "shows")
-    lesson, problems = read_lesson({name: text for name, text in link.items() if name not in own}, default.lesson)
+    lesson, problems = read_lesson({name: text for name, text in link.items() if name not in own}, default.lesson, tasks)
     if len(lesson.rules) > MOST_RULES:
         problems.append(f"The link asks for {len(lesson.rules)} rules: the first {MOST_RULES} are swept.")
         lesson = replace(lesson, rules=lesson.rules[:MOST_RULES]).having({})
