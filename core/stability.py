@@ -5,7 +5,8 @@ hyperparameters alone. It converges where the largest eigenvalue of that matrix 
 Goh, Distill 2017, "Why Momentum Really Works").
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,18 @@ NEAR = 0.15
 
 CLOSE = 1e-12
 """Relative width to which a limit is bracketed."""
+
+ROUNDING = 1e-12
+"""Curvatures less than this part of the largest are none: their Hessian was rounded."""
+
+REACH = 1e-6
+"""A curvature must bear out over this part of the surface's width."""
+
+EQUAL = 1e-7
+"""Roots nearer to each other than this are equal but for rounding."""
+
+WIDE = 1e-4
+"""Values that are equally fast are an interval where it is wider than this, relatively."""
 
 
 def linear(rule: Rule, hypers: Mapping[str, Any] | None = None) -> bool:
@@ -52,17 +65,18 @@ def damping(rule: Rule, hypers: Mapping[str, Any] | None, lr_lambda: Any) -> np.
     critical, as fast as it goes without swinging; positive it creeps.
     """
     sizes = np.asarray(lr_lambda, dtype=np.float64)
-    found = roots(rule, hypers, sizes)
+    found = roots(rule, hypers, np.where(np.isfinite(sizes), sizes, 0.0))
     found = np.take_along_axis(found, np.argsort(-np.abs(found), axis=-1), axis=-1)
     first, others = found[..., 0], found[..., 1:]
     swings = (np.abs(np.imag(first)) > 1e-9) | (np.real(first) < 0)
     critical = np.abs(first - others[..., 0]) <= NEAR * (1 - np.abs(first)) if others.size else np.abs(first) < NEAR**2
-    settled = np.where(critical, 2, np.where(swings, 3, 1))
-    return np.where(sizes < 0, 0, np.where(np.abs(first) > 1 + CLOSE, 4, settled))
+    converging = np.where(critical, 2, np.where(swings, 3, 1))
+    told = np.where(sizes < 0, 0, np.where(np.abs(first) > 1 + CLOSE, 4, converging))
+    return np.where(np.isfinite(sizes), told, 5)
 
 
-DAMPINGS = ("falls away", "over-damped", "critically damped", "under-damped", "unstable")
-"""What a mode may do; the first where the surface curves downwards, so that growing is right."""
+DAMPINGS = ("falls away", "over-damped", "critically damped", "under-damped", "unstable", "undefined")
+"""What a mode may do; the first where the surface curves downwards, so that growing is right, the last without a curvature."""
 
 
 def limit(rule: Rule, hypers: Mapping[str, Any] | None = None) -> np.ndarray:
@@ -84,27 +98,86 @@ def limit(rule: Rule, hypers: Mapping[str, Any] | None = None) -> np.ndarray:
     return np.where(first == 0, 0.0, low)
 
 
-def optimum(rule: Rule, hypers: Mapping[str, Any] | None, curvatures: Any, name: str = "lr") -> float:
-    """The value of one hyperparameter at which the slowest of the modes (modes,) shrinks fastest, for a `linear` rule."""
-    curvatures, numbers = np.asarray(curvatures, dtype=np.float64), rule.check(hypers)
+@dataclass(frozen=True)
+class Fastest:
+    """Where convergence is fastest: at every value from `low` to `high`, which are one number where it is at one alone.
+
+    `rate` is what the slowest mode is multiplied by each step in the long run.
+    """
+
+    low: float
+    high: float
+    rate: float
+
+
+def optimum(rule: Rule, hypers: Mapping[str, Any] | None, curvatures: Any, name: str = "lr") -> Fastest | None:
+    """The values of one hyperparameter at which the slowest of the modes (modes,) shrinks fastest, for a `linear` rule.
+
+    None where a mode has no curvature, or a downward one, or where no value makes all of them shrink.
+    """
+    curvatures, numbers = settled(np.asarray(curvatures, dtype=np.float64)), rule.check(hypers)
+    if not (np.isfinite(curvatures) & (curvatures > 0)).all():
+        return None
     low, high = rule.hypers[name].low, rule.hypers[name].high
     if name == "lr":
-        high = float(limit(rule, hypers)) / curvatures.max()
-        low = 1e-6 * high
-    for _ in range(12):  # a grid that closes in: the slowest rate has kinks, but one valley
-        values = (np.geomspace if name == "lr" else np.linspace)(low, high, 101)[:, None]
-        now = numbers | {name: values}
-        slowest = _growth(rule, now, np.broadcast_to(now["lr"] * curvatures, (len(values), len(curvatures)))).max(axis=1)
-        best = int(slowest.argmin())
-        low, high = float(values[max(best - 1, 0), 0]), float(values[min(best + 1, 100), 0])
-    return (low + high) / 2
+        high = float(limit(rule, hypers)) / float(curvatures.max())
+        low = 1e-15 * high
+    if not low < high:
+        return None
+    space = np.geomspace if name == "lr" else np.linspace
+
+    def slowest(values: np.ndarray) -> np.ndarray:
+        now = numbers | {name: values[:, None]}
+        return _growth(rule, now, np.broadcast_to(now["lr"] * curvatures, (len(values), len(curvatures)))).max(axis=1)
+
+    for _ in range(12):  # a grid that closes in: the slowest rate has kinks and a level floor, but one valley
+        values = space(low, high, 201).tolist()
+        rates = slowest(np.array(values))
+        best = int(rates.argmin())
+        # Beyond an interval's ends two equal roots part, so steeply that this misses them by less than rounding does.
+        level = float(rates[best]) + 4e-15 + 1e-9 * (1 - float(rates[best]))
+        worse = np.flatnonzero(rates > level)
+        before, after = max(worse[worse < best], default=-1), min(worse[worse > best], default=len(values))
+        first, last = values[before + 1], values[after - 1]
+        if after - before > 3 and last - first > WIDE * last:
+
+            def as_fast(value: float, level: float = level) -> bool:
+                return bool(slowest(np.array([value]))[0] <= level)
+
+            low, high = _edge(first, values[max(before, 0)], as_fast), _edge(last, values[min(after, 200)], as_fast)
+            break
+        low, high = values[max(best - 1, 0)], values[min(best + 1, 200)]
+    else:
+        low = high = (low + high) / 2
+    rate = float(slowest(np.array([(low + high) / 2]))[0])
+    return Fastest(low, high, rate) if rate < 1 else None
+
+
+def _edge(inside: float, outside: float, holds: Callable[[float], bool]) -> float:
+    """The last value from `inside` towards `outside` at which something holds, as it does inside."""
+    while (middle := (inside + outside) / 2) not in (inside, outside):
+        inside, outside = (middle, outside) if holds(middle) else (inside, middle)
+    return inside
+
+
+def settled(curvatures: np.ndarray) -> np.ndarray:
+    """Curvatures (…, modes) with 0 for those that are nothing but rounding beside the largest."""
+    sizes = np.abs(curvatures)
+    least = ROUNDING * sizes.max(axis=-1, keepdims=True)
+    return np.where(sizes <= np.where(np.isfinite(least), least, 0.0), 0.0, curvatures)
 
 
 def curvatures(surface: Surface) -> np.ndarray:
-    """(2,) eigenvalues of the Hessian at the surface's first minimum, ascending; ValueError where it has none."""
+    """(2,) curvatures at the surface's first minimum, ascending.
+
+    Raises ValueError where it has no minimum, or one at a tip, where there is no curvature.
+    """
     if not surface.minima:
-        raise ValueError(f"{surface.key} has no minimum, so no curvature there")
-    return np.linalg.eigvalsh(surface.hessian(surface.minima[0]))
+        raise ValueError(f"{surface.title} has no minimum, so no curvature there")
+    (found,), _ = modes(surface, np.array(surface.minima[:1]))
+    if not np.isfinite(found).all():
+        raise ValueError(f"{surface.title}’s minimum is a tip, where no curvature is defined")
+    return found
 
 
 def critical(rule: Rule, hypers: Mapping[str, Any] | None, curvature: float, name: str) -> float | None:
@@ -130,12 +203,28 @@ def critical(rule: Rule, hypers: Mapping[str, Any] | None, curvature: float, nam
     return float((low + high) / 2)
 
 
-def modes(hessians: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Curvatures (…, 2), ascending, of Hessians (…, 2, 2), and the direction (…, 2) of the larger one; NaN where not finite."""
-    a, b, c = hessians[..., 0, 0], hessians[..., 0, 1], hessians[..., 1, 1]
-    middle, apart = (a + c) / 2, np.hypot((a - c) / 2, b)
-    turn = np.arctan2(2 * b, a - c) / 2
-    return np.stack([middle - apart, middle + apart], axis=-1), np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+def modes(surface: Surface, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Curvatures (…, 2) at points (…, 2), ascending, and the direction (…, 2) of the larger one.
+
+    One that is only rounding is 0. Both are NaN where the Hessian is not finite, or tells of slopes that are not there a little
+    farther on, as at the tip of a cone.
+    """
+    with np.errstate(all="ignore"):
+        hessians = surface.hessian(points)
+        a, b, c = hessians[..., 0, 0], hessians[..., 0, 1], hessians[..., 1, 1]
+        middle, apart = (a + c) / 2, np.hypot((a - c) / 2, b)
+        turn = np.arctan2(2 * b, a - c) / 2
+        found, steep = np.stack([middle - apart, middle + apart], axis=-1), np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+        found = settled(found)
+        (xlo, xhi), _ = surface.domain
+        reach = (REACH * (xhi - xlo) + CLOSE * np.abs(points).max(axis=-1))[..., None]
+        borne = np.ones(steep.shape[:-1], dtype=bool)
+        flat = np.stack([-steep[..., 1], steep[..., 0]], axis=-1)
+        for axis, curvature in zip((flat, steep), np.moveaxis(found, -1, 0), strict=True):
+            ahead, behind = surface.grad(points + reach * axis), surface.grad(points - reach * axis)
+            change, rounding = np.hypot(*np.moveaxis(ahead - behind, -1, 0)), 1e-12 * np.abs(ahead + behind).max(axis=-1)
+            borne &= 2 * reach[..., 0] * np.abs(curvature) <= 2 * change + rounding
+    return np.where(borne[..., None], found, np.nan), steep
 
 
 def quadratic(surface: Surface) -> bool:
@@ -147,7 +236,11 @@ def quadratic(surface: Surface) -> bool:
 
 
 def _growth(rule: Rule, numbers: Mapping[str, Any], sizes: np.ndarray) -> np.ndarray:
-    return np.abs(_roots(rule, numbers, sizes)).max(axis=-1)
+    found = _roots(rule, numbers, sizes)
+    found = np.take_along_axis(found, np.argsort(-np.abs(found), axis=-1), axis=-1)
+    first, second = found[..., 0], found[..., min(1, found.shape[-1] - 1)]
+    # Rounding parts two equal roots by the root of itself, but not their mean.
+    return np.abs(np.where(np.abs(first - second) < EQUAL, (first + second) / 2, first))
 
 
 def _roots(rule: Rule, numbers: Mapping[str, Any], sizes: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -95,8 +96,7 @@ def curves(paths: Sequence[Path], side: Side, cursor: float) -> go.Figure:
     figure.update_yaxes(**logarithmic(low - 0.3, top + 0.3), **_TIDY)
     figure.update_xaxes(title="step", **_TIDY)
     bar = {"title": {"text": side.title, "side": "right"}, "thickness": 12, "outlinewidth": 0}
-    ends = [path.value for path in (paths[0], paths[-1])]
-    low, high = np.log10(ends) if side.log else ends
+    low, high = _placed([path.value for path in (paths[0], paths[-1])], side.log)
     if side.log:
         powers = np.arange(np.ceil(low), np.floor(high) + 1)
         bar |= {"tickvals": powers, "ticktext": [f"{10.0**p:g}" if abs(p) < 3 else f"10<sup>{int(p)}</sup>" for p in powers]}
@@ -105,26 +105,31 @@ def curves(paths: Sequence[Path], side: Side, cursor: float) -> go.Figure:
     return _laid_out(figure, "Loss above the minimum")
 
 
-def profile(lines: Sequence[Line], side: Side, cursor: float, ticks: Mapping[str, float], top: float, title: str) -> go.Figure:
+def profile(
+    lines: Sequence[Line], side: Side, cursor: float, ticks: Mapping[str, tuple[float, float]], top: float, title: str
+) -> go.Figure:
     """What is told, by default the final loss, against the number, a line a rule; gaps are where there is nothing to tell.
 
-    What is above `top` may leave the picture.
+    `ticks` run from … to …, a single value from itself to itself. What is above `top` may leave the picture.
     """
     figure = go.Figure()
     for line in lines:
         heights = np.where(np.isfinite(line.gap), np.maximum(line.gap, LOWEST), np.nan)
         style = {"color": line.colour, "width": 2.2}
         figure.add_scatter(x=line.values, y=heights, mode="lines", line=style, name=line.title, connectgaps=False)
-    values = lines[0].values[[0, -1]]
-    ends = (np.log10(values) if side.log else values).tolist()
-    together: dict[float, list[str]] = {}
-    for name, value in ticks.items():
-        together.setdefault(next((other for other in together if np.isclose(other, value, rtol=0.01)), value), []).append(name)
+    ends = _placed(lines[0].values[[0, -1]], side.log).tolist()
+    together: dict[tuple[float, float], list[str]] = {}
+    for name, place in ticks.items():
+        together.setdefault(next((other for other in together if np.allclose(other, place, rtol=0.01)), place), []).append(name)
     row, last = 0, -math.inf
-    for value, names in sorted(together.items()):
-        place = float(np.log10(value)) if side.log else value  # an annotation's place on a logarithmic axis is a logarithm
+    dashed = {"color": theme.TICK, "width": 1.5, "dash": "dash"}
+    for span, names in sorted(together.items(), key=lambda item: np.mean(_placed(item[0], side.log))):
+        place = float(np.mean(_placed(span, side.log)))
         row, last = (1 - row if place - last < CROWDED * (ends[1] - ends[0]) else 0), place
-        figure.add_vline(x=value, line={"color": theme.TICK, "width": 1.5, "dash": "dash"})
+        if span[0] < span[1]:
+            figure.add_vrect(*span, fillcolor=theme.TICK, opacity=0.15, line_width=0, layer="below")
+        for value in dict.fromkeys(span):
+            figure.add_vline(x=value, line=dashed)
         figure.add_annotation(
             x=place, y=1 + 0.06 * row, yref="paper", yanchor="bottom", text=", ".join(names), showarrow=False, font_size=11
         )
@@ -140,6 +145,11 @@ def profile(lines: Sequence[Line], side: Side, cursor: float, ticks: Mapping[str
 
 
 _TIDY = {"showgrid": False, "zeroline": False, "ticks": "outside"}
+
+
+def _placed(values: Any, log: bool) -> np.ndarray:
+    """Where values stand on an axis, as annotations and ranges are told it: their logarithm on a logarithmic one."""
+    return np.log10(values) if log else np.asarray(values, dtype=np.float64)
 
 
 def _coloured(paths: Sequence[Path], side: Side, cursor: float) -> list[tuple[Path, str, bool]]:

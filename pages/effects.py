@@ -8,7 +8,7 @@ from figures import effects, theme
 from figures.maps import TOOLS, Side
 from optimizers import ENTRANTS
 from ui import theory
-from ui.effect import FAN, LEAST, NEAR, SHOWS, Effect, fan, profile, read_effect, ticks, told, width
+from ui.effect import FAN, LEAST, NEAR, SHOWS, Effect, fan, profile, read_effect, sentences, ticks, told, width
 from ui.grid import Axis, options_of, values_of
 from ui.page import begin
 from ui.pickers import axis, other_numbers, surface_and_rules
@@ -117,6 +117,8 @@ def table(effect: Effect, found: dict, *, logarithmic: bool) -> None:
             "exact here: the surface is a quadratic" if theory.exact(effect.race) else "a guide here, from the minimum alone"
         )
         st.caption(f"Dashed: what theory says of {ENTRANTS[effect.rule].title}, derived from the rule; {exact}.")
+    for sentence in sentences(effect):
+        st.caption(sentence)
 
 
 begin("What one number does")

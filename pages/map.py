@@ -10,7 +10,7 @@ from core.notation import symbol
 from figures.maps import TOOLS, Panel, Side, maps
 from optimizers import ENTRANTS
 from ui import theory
-from ui.grid import COLOURS, Axis, Map, boundary, options_of, played, read_map, shade, shades, swept
+from ui.grid import COLOURS, Axis, Map, boundary, bounded, options_of, played, read_map, shade, shades, swept
 from ui.live import live
 from ui.page import begin
 from ui.pickers import axis, other_numbers, surface_and_rules
@@ -92,6 +92,8 @@ def words(view: Map) -> None:
             else "as a guide: it knows the minimum's curvature alone"
         )
         st.caption(f"Dashed: the largest stable learning rate, derived from the rule, {exact}.")
+    elif silent := next(filter(None, (theory.silence(race, key) for key in view.shown if bounded(view, key))), ""):
+        st.caption(silent)
     st.caption(
         "Click a cell to play its run below; draw a box with the toolbar's square to look closer; "
         f"a reddish cell: {COLOURS[view.colour].nothing}."

@@ -9,7 +9,7 @@ import pytest
 
 from core import simulate
 from core.anatomy import dissect, kinds_of
-from core.stability import DAMPINGS, damping, limit, modes
+from core.stability import DAMPINGS, damping, limit
 from optimizers import ENTRANTS, RULES
 from surfaces import SURFACES
 from tests.problems import Quadratic
@@ -132,13 +132,6 @@ def test_heavy_ball_is_critically_damped_where_polyak_says(mu):
     sizes = np.array([critical / 2, critical, critical * 2, 1.99 * (1 + mu), 2.01 * (1 + mu)])
     found = [DAMPINGS[i] for i in damping(RULES["momentum"], {"mu": mu}, sizes)]
     assert found == ["over-damped", "critically damped", "under-damped", "under-damped", "unstable"]
-
-
-def test_modes_are_the_eigenvalues():
-    hessians = SURFACES["himmelblau"].hessian(np.random.default_rng(0).uniform(-4, 4, (50, 2)))
-    curvatures, steep = modes(hessians)
-    np.testing.assert_allclose(curvatures, np.linalg.eigvalsh(hessians), rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(np.einsum("sij,sj->si", hessians, steep), curvatures[:, 1:] * steep, rtol=1e-9, atol=1e-9)
 
 
 def test_why_it_diverged_names_the_step_the_direction_and_the_safe_rate():

@@ -13,7 +13,7 @@ from figures.axes import logarithmic
 from figures.maps import Side
 from optimizers import ENTRANTS, RULES
 from surfaces import SURFACES
-from ui.effect import FAN, FINE, Effect, fan, gap, profile, read_effect, ticks, told, width
+from ui.effect import FAN, FINE, Effect, fan, gap, profile, read_effect, sentences, ticks, told, width
 from ui.grid import Axis, axis_of, options_of
 from ui.spec import PROTOCOLS, Race
 
@@ -73,16 +73,49 @@ def test_a_bad_link_gets_one_sentence(link, sentence):
 def test_theory_names_what_the_runs_show():
     race = RACE.having({"ravine.kappa": 40.0, "steps": 400.0})
     named = ticks(Effect(race, Axis("lr", 1e-3, 1.0), "sgd"))
-    assert named == pytest.approx({"largest stable": 2 / 40, "fastest": 2 / 41})  # without memory nothing is critical
+    assert named.keys() == {"largest stable", "fastest"}  # without memory nothing is critical
+    assert named["largest stable"] == pytest.approx((2 / 40, 2 / 40))
+    assert named["fastest"] == pytest.approx((2 / 41, 2 / 41))
     found = profile(Effect(race, Axis("lr", 1e-3, 1.0), "sgd"), "sgd")
     best = found.axes["lr"][found.final.argmin()]
     assert best == pytest.approx(2 / 41, rel=0.05)
     assert ticks(Effect(race, Axis("lr", 1e-3, 1.0), "adam")) == {}
     mus = ticks(Effect(race.having({"lr": 0.01}), Axis("mu", 0.0, 0.99), "momentum"))
     slowest = (1 - math.sqrt(0.01)) ** 2  # the flattest direction, of curvature 1, decides both
-    assert mus == pytest.approx({"fastest": slowest, "critical": slowest}, rel=1e-6)
+    assert mus.keys() == {"fastest", "critical"}
+    assert all(span == pytest.approx((slowest, slowest), rel=1e-6) for span in mus.values())
     lrs = ticks(Effect(race.having({"momentum.mu": 0.81}), Axis("lr", 1e-3, 1.0), "momentum"))
-    assert lrs["critical"] == pytest.approx((1 - 0.9) ** 2, rel=1e-6)
+    assert lrs["critical"] == pytest.approx(((1 - 0.9) ** 2,) * 2, rel=1e-6)
+
+
+def test_where_an_interval_is_equally_fast_it_is_drawn_and_said():
+    effect = Effect(RACE.having({"momentum.mu": 0.9}), Axis("lr", 1e-4, 1.0), "momentum")
+    assert ticks(effect)["fastest"] == pytest.approx((0.002633404, 0.189868330), rel=1e-6)
+    assert "every lr from 0.00263 to 0.19 is equally fast" in sentences(effect)[0]
+    assert ticks(replace(effect, axis=Axis("lr", 0.01, 0.1)))["fastest"] == (0.01, 0.1)  # as far as it is in the range
+    assert "fastest" not in ticks(replace(effect, axis=Axis("lr", 0.2, 1.0)))
+    turned = replace(effect, race=effect.race.having({"angle": 45.0}))
+    assert sentences(turned) == sentences(effect)
+    assert sentences(replace(effect, rule="sgd")) == []
+
+
+@pytest.mark.parametrize(
+    ("surface", "told"),
+    [("ackley", "Ackley’s minimum is a tip"), ("plane", "Plane has no minimum"), ("quartic", "no curvature in any direction")],
+)
+def test_where_theory_is_silent_it_says_why(surface, told):
+    for angle in (0.0, 45.0):
+        race = Race(surface, ("momentum",), numbers=(("angle", angle),))
+        (sentence,) = sentences(Effect(race, Axis("lr", 1e-3, 1.0), "momentum"))
+        assert told in sentence
+        assert ticks(Effect(race, Axis("lr", 1e-3, 1.0), "momentum")) == {}
+
+
+@pytest.mark.parametrize("angle", [0.0, 45.0, 30.0])
+def test_a_flat_direction_has_a_limit_but_nothing_fastest(angle):
+    effect = Effect(Race("hyperbola", ("momentum",), numbers=(("angle", angle),)), Axis("lr", 1e-3, 10.0), "momentum")
+    assert ticks(effect) == {"largest stable": pytest.approx((1.9, 1.9))}
+    assert sentences(effect) == ["In one direction the minimum has no curvature, so that theory knows no fastest value."]
 
 
 def test_the_profile_may_count_steps():
@@ -117,9 +150,18 @@ def test_the_figures_draw_what_they_are_given():
     assert list(curves.data[1].y) == [2.0, 1.0]
     assert curves.layout.yaxis.range[1] < 3
     line = effects.Line("SGD", "#123456", np.array([0.1, 1.0, 10.0]), np.array([0.5, 0.0, np.inf]))
-    shown: Any = effects.profile([line], side, 1.0, {"fastest": 0.3}, 20.0, "Final loss")
+    shown: Any = effects.profile([line], side, 1.0, {"fastest": (0.3, 0.3), "level": (0.1, 1.0)}, 20.0, "Final loss")
     np.testing.assert_array_equal(shown.data[0].y, [0.5, 1e-16, np.nan])
-    assert shown.layout.annotations[0].x == pytest.approx(math.log10(0.3))
+    assert {note.text: note.x for note in shown.layout.annotations} == pytest.approx(
+        {"fastest": math.log10(0.3), "level": -0.5}
+    )
+    assert sorted((s.type, s.x0, s.x1) for s in shown.layout.shapes) == [
+        ("line", 0.1, 0.1),
+        ("line", 0.3, 0.3),
+        ("line", 1.0, 1.0),
+        ("line", 1.0, 1.0),  # the cursor
+        ("rect", 0.1, 1.0),
+    ]
 
 
 def test_all_diverged_is_still_a_picture():

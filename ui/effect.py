@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core import Sweep, Trajectory
+from core.notation import symbol
 from optimizers import ENTRANTS
 from ui.grid import Axis, alone, axis_of, checked_axis, options_of, swept_along, values_of
 from ui.ranking import floor_of
 from ui.runs import trajectories
 from ui.spec import DEFAULT, TUNED, Race, read_link
-from ui.theory import critically_damped, fastest, largest_stable
+from ui.theory import critically_damped, fastest, largest_stable, silence
 
 FINE = 241
 """Values along a profile."""
@@ -118,16 +119,35 @@ def width(effect: Effect, found: Sweep) -> float:
     return float((loss <= NEAR * loss.min()).mean() * decades)
 
 
-def ticks(effect: Effect) -> dict[str, float]:
-    """Values that theory names, for the drawn entrant."""
+def ticks(effect: Effect) -> dict[str, tuple[float, float]]:
+    """From where to where the values run that theory names for the drawn entrant, as far as they are in the range.
+
+    One value alone runs from itself to itself.
+    """
     race, key, name = effect.race, effect.rule, effect.axis.name
     if name not in ENTRANTS[key].rule.hypers:
         return {}
-    named = {
+    best, low, high = fastest(race, key, name), effect.axis.low, effect.axis.high
+    single = {
         "largest stable": largest_stable(race, key) if name == "lr" else None,
-        "fastest": fastest(race, key, name),
         "critical": critically_damped(race, key, name),
     }
-    return {
-        label: value for label, value in named.items() if value is not None and effect.axis.low <= value <= effect.axis.high
-    }
+    named = {label: (value, value) for label, value in single.items() if value is not None}
+    if best:
+        named["fastest"] = best.low, best.high
+    return {label: (max(a, low), min(b, high)) for label, (a, b) in named.items() if a <= high and b >= low}
+
+
+def sentences(effect: Effect) -> list[str]:
+    """What theory says of the drawn entrant beyond its ticks, and where it is silent."""
+    race, key, name = effect.race, effect.rule, effect.axis.name
+    if name not in ENTRANTS[key].rule.hypers:
+        return []
+    best = fastest(race, key, name)
+    told = [silence(race, key)]
+    if best and best.low < best.high:
+        told.append(
+            f"By theory every {symbol(name)} from {best.low:.3g} to {best.high:.3g} is equally fast: in the slowest direction "
+            f"each step leaves {best.rate:.3g} of the distance."
+        )
+    return [sentence for sentence in told if sentence]

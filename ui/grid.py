@@ -225,20 +225,22 @@ def _swept(
 
 
 def boundary(view: Map, key: str, many: int = 96) -> tuple[np.ndarray, np.ndarray] | None:
-    """Where theory says the rule stops being stable, as a line (across, up); None where it has nothing to say.
-
-    It speaks of maps that have lr as an axis and nothing but the rule's own numbers as the other.
-    """
+    """Where theory says the rule stops being stable, as a line (across, up); None where it has nothing to say."""
     race, rule = view.race, ENTRANTS[key].rule
-    names = [view.across.name, view.up.name]
     bends = curvatures_for(race, key)
-    if "lr" not in names or not set(names) <= set(rule.hypers) or bends is None:
+    if not bounded(view, key) or bends is None:
         return None
-    other = view.up if names[0] == "lr" else view.across
+    other = view.up if view.across.name == "lr" else view.across
     settings = race.settings_of(ENTRANTS[key])
     values = values_of(other, rule.hypers[other.name], many)
     lrs = limit(rule, {name: settings[name] for name in rule.hypers} | {other.name: values}) / bends.max()
     return (lrs, values) if other is view.up else (values, lrs)
+
+
+def bounded(view: Map, key: str) -> bool:
+    """Whether the map is one that theory may speak of: lr is an axis, and another of the rule's own numbers the other."""
+    names = {view.across.name, view.up.name}
+    return "lr" in names and names <= ENTRANTS[key].rule.hypers.keys()
 
 
 def played(view: Map, cell: Cell) -> Race:

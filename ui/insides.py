@@ -53,7 +53,7 @@ def insides(race: Race, frames: np.ndarray) -> tuple[dict[str, Any], dict[str, n
     surface, x = race.landscape, anatomy.run.x[: anatomy.steps, 0]
     with np.errstate(all="ignore"):
         slopes = anatomy.run.gradient[: anatomy.steps, 0]
-        curvatures, steep = modes(surface.hessian(x))
+        curvatures, steep = modes(surface, x)
         flat = np.stack([-steep[:, 1], steep[:, 0]], axis=-1)
         (low, high), along = curvatures.T, [(axis * slopes).sum(axis=1) for axis in (flat, steep)]
         newton = -(flat.T * along[0] / low + steep.T * along[1] / high).T
@@ -115,7 +115,7 @@ def why(race: Race) -> str:
     x = anatomy.run.x[: anatomy.steps, 0]
     if edge is not None:
         with np.errstate(all="ignore"):
-            curvatures, axes = modes(race.landscape.hessian(x))
+            curvatures, axes = modes(race.landscape, x)
         past = np.flatnonzero(anatomy.run.lr[: anatomy.steps, 0] * curvatures[:, 1] > edge)
         if len(past):
             first = int(past[0])

@@ -8,7 +8,7 @@ import numpy as np
 
 from core import SCHEDULES, Surface
 from core.rule import Rule
-from core.stability import critical, curvatures, limit, linear, optimum, quadratic
+from core.stability import Fastest, critical, curvatures, limit, linear, optimum, quadratic
 from optimizers import ENTRANTS
 from ui.spec import Race
 
@@ -18,9 +18,12 @@ def curvatures_for(race: Race, key: str) -> np.ndarray | None:
 
     It speaks of an entrant with a limit and a constant lr, near the surface's first minimum.
     """
-    if race.schedule != next(iter(SCHEDULES)) or limit_of(race, key) is None:
-        return None
-    return _curvatures(race.landscape)
+    return _curvatures(race.landscape)[0] if _applies(race, key) else None
+
+
+def silence(race: Race, key: str) -> str:
+    """Why theory, which could speak of the entrant, is silent on this surface or does not know what is fastest; else empty."""
+    return _curvatures(race.landscape)[1] if _applies(race, key) else ""
 
 
 def limit_of(race: Race, key: str) -> float | None:
@@ -37,12 +40,10 @@ def largest_stable(race: Race, key: str) -> float | None:
     return None if bends is None or edge is None else edge / float(bends.max())
 
 
-def fastest(race: Race, key: str, name: str) -> float | None:
-    """The value of one hyperparameter at which the entrant converges fastest near the minimum; None where unknown."""
+def fastest(race: Race, key: str, name: str) -> Fastest | None:
+    """The values of one hyperparameter at which the entrant converges fastest near the minimum; None where unknown."""
     bends = curvatures_for(race, key)
-    if bends is None or not bends.min() > 0:
-        return None
-    return optimum(ENTRANTS[key].rule, _hypers(race, key), bends, name)
+    return None if bends is None else optimum(ENTRANTS[key].rule, _hypers(race, key), bends, name)
 
 
 def critically_damped(race: Race, key: str, name: str) -> float | None:
@@ -78,7 +79,18 @@ def _linear(rule: Rule) -> bool:
     return linear(rule)
 
 
+def _applies(race: Race, key: str) -> bool:
+    return race.schedule == next(iter(SCHEDULES)) and limit_of(race, key) is not None
+
+
 @lru_cache(maxsize=128)
-def _curvatures(surface: Surface) -> np.ndarray | None:
-    bends = curvatures(surface) if surface.minima else np.zeros(2)
-    return bends if 0 < bends.max() < math.inf else None
+def _curvatures(surface: Surface) -> tuple[np.ndarray | None, str]:
+    """The curvatures (2,) that theory stands on, None where there are none, and what it misses in them."""
+    try:
+        bends = curvatures(surface)
+    except ValueError as error:
+        return None, f"Theory is silent here: {error}."
+    if not bends.max() > 0:
+        return None, f"Theory is silent here: at its minimum {surface.title} has no curvature in any direction."
+    flat = "In one direction the minimum has no curvature, so that theory knows no fastest value."
+    return bends, "" if bends.min() > 0 else flat
