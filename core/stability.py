@@ -135,7 +135,7 @@ def optimum(rule: Rule, hypers: Mapping[str, Any] | None, curvatures: Any, name:
         rates = slowest(np.array(values))
         best = int(rates.argmin())
         # Beyond an interval's ends two equal roots part, so steeply that this misses them by less than rounding does.
-        level = float(rates[best]) + 4e-15 + 1e-9 * (1 - float(rates[best]))
+        level = float(rates[best]) + 1e-9 * (1 - float(rates[best]))
         worse = np.flatnonzero(rates > level)
         before, after = max(worse[worse < best], default=-1), min(worse[worse > best], default=len(values))
         first, last = values[before + 1], values[after - 1]

@@ -8,7 +8,7 @@ from figures import effects, theme
 from figures.maps import TOOLS, Side
 from optimizers import ENTRANTS
 from ui import theory
-from ui.effect import FAN, LEAST, NEAR, SHOWS, Effect, fan, profile, read_effect, sentences, ticks, told, width
+from ui.effect import FAN, NEAR, SHOWS, Effect, best, fan, profile, read_effect, sentences, ticks, told, width
 from ui.grid import Axis, options_of, values_of
 from ui.page import begin
 from ui.pickers import axis, other_numbers, surface_and_rules
@@ -97,13 +97,13 @@ def table(effect: Effect, found: dict, *, logarithmic: bool) -> None:
     """Each rule's best value, and how much of the range is about as good."""
     rows = []
     for key, outcome in found.items():
-        level = np.maximum(told(effect, outcome), LEAST)
-        best = int(level.argmin())
+        first, last, level = best(effect, outcome)
+        where = number(first) if first == last else f"{number(first)} … {number(last)}"
         row = {
             "Rule": ENTRANTS[key].title,
-            f"best {symbol(effect.axis.name)}": number(float(outcome.axes[effect.axis.name][best])),
+            f"best {symbol(effect.axis.name)}": where if np.isfinite(level) else "–",
+            f"{SHOWS[effect.shows].lower()} there": number(level) if np.isfinite(level) else "never",
         }
-        row[f"{SHOWS[effect.shows].lower()} there"] = number(float(level[best])) if np.isfinite(level[best]) else "never"
         if logarithmic and effect.shows == "final":
             row[f"decades within {NEAR:g}× of it"] = f"{width(effect, outcome):.2f}"
         row["diverged"] = f"{(outcome.stopped <= outcome.steps).mean():.0%} of the range"

@@ -13,7 +13,7 @@ from figures.axes import logarithmic
 from figures.maps import Side
 from optimizers import ENTRANTS, RULES
 from surfaces import SURFACES
-from ui.effect import FAN, FINE, Effect, fan, gap, profile, read_effect, sentences, ticks, told, width
+from ui.effect import FAN, FINE, Effect, best, fan, gap, profile, read_effect, sentences, ticks, told, width
 from ui.grid import Axis, axis_of, options_of
 from ui.spec import PROTOCOLS, Race
 
@@ -77,8 +77,8 @@ def test_theory_names_what_the_runs_show():
     assert named["largest stable"] == pytest.approx((2 / 40, 2 / 40))
     assert named["fastest"] == pytest.approx((2 / 41, 2 / 41))
     found = profile(Effect(race, Axis("lr", 1e-3, 1.0), "sgd"), "sgd")
-    best = found.axes["lr"][found.final.argmin()]
-    assert best == pytest.approx(2 / 41, rel=0.05)
+    lowest = found.axes["lr"][found.final.argmin()]
+    assert lowest == pytest.approx(2 / 41, rel=0.05)
     assert ticks(Effect(race, Axis("lr", 1e-3, 1.0), "adam")) == {}
     mus = ticks(Effect(race.having({"lr": 0.01}), Axis("mu", 0.0, 0.99), "momentum"))
     slowest = (1 - math.sqrt(0.01)) ** 2  # the flattest direction, of curvature 1, decides both
@@ -127,6 +127,17 @@ def test_the_profile_may_count_steps():
         run = simulate(RULES["momentum"], SURFACES["ravine"], hypers={"lr": found.axes["lr"][i]}, steps=60)
         steps = int(run.steps_to(0.1)[0])
         assert counts[i] == (steps if steps <= 60 else math.inf)
+
+
+def test_the_best_is_a_range_where_all_of_it_is_level():
+    effect = Effect(RACE.having({"momentum.mu": 0.9, "steps": 2000.0}), Axis("lr", 1e-3, 1.0), "momentum")
+    first, last, level = best(effect, profile(effect, "momentum"))
+    assert level == 1e-16  # told as this: both ends of the range are as near as rounding lets them
+    assert first < 0.003
+    assert 0.17 < last < 0.19
+    first, last, level = best(FIRST, profile(FIRST, "momentum"))
+    assert first == last
+    assert level == pytest.approx(gap(FIRST, profile(FIRST, "momentum")).min())
 
 
 def test_the_width_counts_decades():

@@ -107,6 +107,19 @@ def told(effect: Effect, found: Sweep) -> np.ndarray:
     return np.where(count <= found.steps, count, np.inf)
 
 
+def best(effect: Effect, found: Sweep) -> tuple[float, float, float]:
+    """From where to where the number is best, as far as no value between is worse, and what the profile tells there.
+
+    Losses below LEAST count as that, so that rounding names no winner.
+    """
+    level = np.maximum(told(effect, found), LEAST)
+    first = int(level.argmin())
+    worse = np.flatnonzero(level[first:] > level[first])
+    last = first + int(worse[0]) - 1 if len(worse) else len(level) - 1
+    values = found.axes[effect.axis.name]
+    return float(values[first]), float(values[last]), float(level[first])
+
+
 def width(effect: Effect, found: Sweep) -> float:
     """The share of the range, in decades, whose final loss is within NEAR times the best; the robustness of a rule to lr.
 
@@ -127,14 +140,14 @@ def ticks(effect: Effect) -> dict[str, tuple[float, float]]:
     race, key, name = effect.race, effect.rule, effect.axis.name
     if name not in ENTRANTS[key].rule.hypers:
         return {}
-    best, low, high = fastest(race, key, name), effect.axis.low, effect.axis.high
+    quickest, low, high = fastest(race, key, name), effect.axis.low, effect.axis.high
     single = {
         "largest stable": largest_stable(race, key) if name == "lr" else None,
         "critical": critically_damped(race, key, name),
     }
     named = {label: (value, value) for label, value in single.items() if value is not None}
-    if best:
-        named["fastest"] = best.low, best.high
+    if quickest:
+        named["fastest"] = quickest.low, quickest.high
     return {label: (max(a, low), min(b, high)) for label, (a, b) in named.items() if a <= high and b >= low}
 
 
@@ -143,11 +156,10 @@ def sentences(effect: Effect) -> list[str]:
     race, key, name = effect.race, effect.rule, effect.axis.name
     if name not in ENTRANTS[key].rule.hypers:
         return []
-    best = fastest(race, key, name)
-    told = [silence(race, key)]
-    if best and best.low < best.high:
-        told.append(
-            f"By theory every {symbol(name)} from {best.low:.3g} to {best.high:.3g} is equally fast: in the slowest direction "
-            f"each step leaves {best.rate:.3g} of the distance."
+    quickest, found = fastest(race, key, name), [silence(race, key)]
+    if quickest and quickest.low < quickest.high:
+        found.append(
+            f"By theory every {symbol(name)} from {quickest.low:.3g} to {quickest.high:.3g} is equally fast: in the slowest "
+            f"direction each step leaves {quickest.rate:.3g} of the distance."
         )
-    return [sentence for sentence in told if sentence]
+    return [sentence for sentence in found if sentence]
