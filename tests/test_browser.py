@@ -2,8 +2,10 @@
 
 import math
 import re
+import socket
+from base64 import b64encode
 from collections.abc import Iterator
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -547,6 +549,45 @@ def test_networks_train_at_once_and_anew_when_a_number_changes(opened):
     assert page.locator(".planes figure").count() == 0
     assert page.locator(".board").count() == 1
     page.wait_for_function("location.search.includes('task=iris_mlp')")
+
+
+def handshake(address: str, host: str, origin: str | None) -> int:
+    """The status with which the server answers who wants to talk to it, 101 for yes."""
+    headers = {
+        "Host": host,
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": b64encode(bytes(16)).decode(),
+        "Sec-WebSocket-Protocol": "streamlit",
+        **({"Origin": origin} if origin else {}),
+    }
+    where = urlsplit(address)
+    with socket.create_connection((where.hostname or "", where.port or 0), timeout=10) as line:
+        told = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        line.sendall(f"GET /_stcore/stream HTTP/1.1\r\n{told}\r\n".encode())
+        return int(line.recv(4096).split()[1])
+
+
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]", "LOCALHOST"])
+def test_who_comes_under_the_servers_own_name_is_served(address, name):
+    host = f"{name}:{urlsplit(address).port}"
+    assert handshake(address, host, f"http://{host}") == 101
+    assert handshake(address, host, None) == 101
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{}", "localhost.evil.example:{}", "127.0.0.1.evil.example", "evil:80"]
+)
+def test_who_comes_under_another_name_is_not(address, host):
+    host = host.format(urlsplit(address).port)
+    for origin in (f"http://{host}", "http://evil.example", address, None):
+        assert handshake(address, host, origin) == 403
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://localhost.evil.example", "file://"])
+def test_a_page_of_somebody_elses_is_not_served(address, origin):
+    assert handshake(address, urlsplit(address).netloc, origin) == 403
 
 
 def test_the_first_visitor_of_a_fresh_server_may_come_by_any_link(browser):
