@@ -294,14 +294,9 @@ def reduced(
             np.add(count, best > level, out=count)
         rows += 1
 
-    def again() -> None:
-        nonlocal rows, begin
-        rows, begin = 0, []
-        alive[:], stopped[:], best[:], count[:], course.rate[:] = True, course.steps + 1, np.inf, 0, rates
-
     with np.errstate(all="ignore"):
         loop = partial(march, alive=lambda state: bool(alive.any()), progress=progress, should_stop=should_stop)
-        on_arrays(loop, course, keep, again, losses=True)
+        on_arrays(loop, course, keep, losses=True)
         judge(height(x), [])
     if rows <= course.steps and alive.any():
         return None
