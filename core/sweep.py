@@ -213,14 +213,9 @@ def glimpsed(course: Course, rows: np.ndarray) -> Paths:
         done += len(piece)
         path.clear()
 
-    def again() -> None:
-        nonlocal done
-        done, stopped[:] = 0, course.steps + 1
-        path.clear()
-
     with np.errstate(all="ignore"):
         loop = partial(march, progress=_untold, should_stop=_never)
-        on_arrays(partial(loop, alive=lambda state: within(coordinates(state, parameters))), course, keep, again)
+        on_arrays(partial(loop, alive=lambda state: within(coordinates(state, parameters))), course, keep)
         if path:
             judge()
     left = np.searchsorted(rows, done)  # no run was alive any more

@@ -38,13 +38,12 @@ def test_a_number_does_what_an_array_of_it_does_wherever_it_is(key):
     separate = train(SOFTMAX, entrants=[(key, one) for one in every], steps=10, batch_size=16, dtype="float64")
     assert same(together.x, separate.x)
     assert not together.reasons
-    settings = {name: stack.pop(name) for name in ("weight_decay",) if name in stack}
+    settings: dict[str, Any] = {name: stack.pop(name) for name in ("weight_decay",) if name in stack}
     batch = simulate(ENTRANTS[key].rule, ROSENBROCK, hypers=stack, steps=10, **settings)
     for run in range(0, len(every), 3):
         numbers = {name: values[run] for name, values in stack.items()}
-        alone = simulate(
-            ENTRANTS[key].rule, ROSENBROCK, hypers=numbers, steps=10, **{name: v[run] for name, v in settings.items()}
-        )
+        own: dict[str, Any] = {name: values[run] for name, values in settings.items()}
+        alone = simulate(ENTRANTS[key].rule, ROSENBROCK, hypers=numbers, steps=10, **own)
         assert same(alone.x[:, 0], batch.x[:, run])
 
 
