@@ -243,8 +243,8 @@ def test_levels_are_cut_like_the_cells(monkeypatch):
 @pytest.mark.parametrize("key", [key for key, surface in SURFACES.items() if surface.minima])
 def test_turning_changes_neither_the_minimum_reached_nor_its_name(key):
     """A rule that does not see the axes ends at the same minimum at every angle; its rates are too small for chaos."""
-    surface = SURFACES[key]
-    bends = np.linalg.eigvalsh(surface.hessian(np.random.default_rng(0).uniform(*np.transpose(surface.domain), (200, 2))))
+    surface, (low, high) = SURFACES[key], np.transpose(SURFACES[key].domain)
+    bends = np.linalg.eigvalsh(surface.hessian(np.random.default_rng(0).uniform(low, high, (200, 2))))
     rates = np.maximum(np.geomspace(0.01, 0.5, 24) / np.abs(bends).max(), 1e-6)
     found = sweep(RULES["sgd"], surface, axes={"lr": rates, "angle": np.linspace(-90, 90, 13)}, steps=150)
     ended = found.ended()
@@ -258,6 +258,7 @@ def test_a_run_below_the_minimum_is_told_and_has_reached_nothing(key):
     found = sweep(RULES["momentum"], surface, axes={"lr": rates}, steps=300, within=0.1)
     assert found.left.any()
     assert not found.left.all()
+    assert surface.lowest is not None
     for i in range(len(rates)):
         run = simulate(RULES["momentum"], surface, steps=300, hypers={"lr": rates[i]})
         assert run.left[0] == found.left[i] == (run.best[0] < surface.lowest - 1e-9)
