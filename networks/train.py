@@ -290,8 +290,9 @@ class Trainer:
         *,
         begun: int = 0,
     ) -> None:
-        self.task, self.regime, self.entrants = task, regime, entrants
         self.data = data or task.load(regime.seeds[0])
+        task = task.fitting(self.data)
+        self.task, self.regime, self.entrants = task, regime, entrants
         self.x_train, self.y_train = _rows(self.data, "train", regime.dtype)
         self.x_val, self.y_val = _rows(self.data, "val", regime.dtype)
         rows, steps, seeds = len(self.x_train), regime.steps, regime.seeds
