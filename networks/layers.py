@@ -279,7 +279,7 @@ def _normal_share(z: np.ndarray) -> np.ndarray:
 BENDS: Mapping[str, Bend] = MappingProxyType(
     {
         "relu": Bend("ReLU", lambda z: np.maximum(z, 0), lambda z, a: a > 0, nn.ReLU),
-        "tanh": Bend("tanh", np.tanh, lambda z, a: 1 - a * a, nn.Tanh),
+        "tanh": Bend("tanh", np.tanh, lambda z, a: (1 - a) * (1 + a), nn.Tanh),
         "sigmoid": Bend("Sigmoid", sigmoid, lambda z, a: a * (1 - a), nn.Sigmoid),
         "gelu": Bend(
             "GELU",

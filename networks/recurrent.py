@@ -135,7 +135,7 @@ class RNN(Recurrent):
     def unbent(
         self, z: np.ndarray, kept: Any, state: np.ndarray, delta: np.ndarray, of_carried: Any
     ) -> tuple[np.ndarray, np.ndarray | float, Any]:
-        return delta * (1 - z * z), 0.0, None
+        return delta * (1 - z) * (1 + z), 0.0, None
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,19 @@ Patience = Annotated[
 ]
 
 
+class Column(np.ndarray):
+    """A number for each run, (rows, 1) float64, that is rounded where it meets arrays of another precision and not before.
+
+    So 1 − β and 1 − βᵗ have their digits in a training in float32 too, as they have where β is one number for all runs.
+    """
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        met = next((one.dtype for one in inputs if isinstance(one, np.ndarray) and not isinstance(one, Column)), None)
+        plain = (np.asarray(one, dtype=met) if isinstance(one, Column) else one for one in inputs)
+        found = getattr(ufunc, method)(*plain, **kwargs)
+        return found.view(Column) if met is None else found
+
+
 @dataclass(frozen=True)
 class Entrant:
     """Some rows of the stack that one rule trains, and how many steps were made before its first.
@@ -300,7 +313,7 @@ class Trainer:
             raise ValueError(f"batch_size = {regime.batch_size} is not allowed: it must be from 1 to {rows}, the training set")
         self.batches = np.stack([batches_of(rows, steps, regime.batch_size, seed) for seed in seeds], axis=1)
         whole = list(_entered(entrants, regime))
-        self.groups = [part for one in whole for part in _blocks(one, task.model.parameters, regime.dtype)]
+        self.groups = [part for one in whole for part in _blocks(one, task.model.parameters)]
         self.effects = list(_effects(whole, regime.dtype))
         self.runs = whole[-1].rows.stop
         self.which = np.tile(np.arange(len(seeds)), self.runs // len(seeds))
@@ -582,17 +595,17 @@ def _entered(entrants: Sequence[tuple[str, Mapping[str, Any]]], regime: Regime) 
         at += many
 
 
-def _blocks(entrant: Entrant, parameters: int, dtype: str) -> Iterator[Entrant]:
+def _blocks(entrant: Entrant, parameters: int) -> Iterator[Entrant]:
     """An entrant's rows in blocks small enough that they and their state stay in the processor's cache."""
     many = max(BLOCK // parameters, 1)
 
     def of(numbers: Mapping[str, Any], within: slice) -> dict[str, Any]:
-        """Some of the rows; in the training's precision, or all that they are multiplied with would be float64.
+        """Some of the rows; those that differ as columns, or all that they are multiplied with would be float64.
 
-        Only lr waits until it has been multiplied with the schedule's factor, or it would be rounded twice.
+        Only lr is multiplied with the schedule's factor first.
         """
         found = {name: value[within] if np.ndim(value) else value for name, value in numbers.items()}
-        return {name: value.astype(dtype) if np.ndim(value) and name != "lr" else value for name, value in found.items()}
+        return {name: value.view(Column) if np.ndim(value) and name != "lr" else value for name, value in found.items()}
 
     for at in range(entrant.rows.start, entrant.rows.stop, many):
         rows = slice(at, min(at + many, entrant.rows.stop))

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
+from networks import TASKS, train
 from networks.layers import BENDS
 from networks.losses import LOSSES, Loss
 from networks.network import Network
 from networks.recurrent import GRU, LSTM, RNN, Recurrent
+from optimizers import RULES
 from tests import by_torch
 from tests.test_layers import CASES, CLASSES, ROWS, Case
 
@@ -159,3 +162,13 @@ def test_a_layer_rounds_no_more_than_torchs(case: Case, scale: float):
     for block, place in zip(model.blocks, model.places, strict=True):
         off, their_off = (np.abs(one[place] - truth[place]).max() for one in (gradient[0], theirs))
         assert off <= MORE * their_off + FEW * np.spacing(np.float32(np.abs(truth[place]).max())), block.name
+
+
+@pytest.mark.parametrize("key", RULES)
+def test_one_of_many_values_is_that_value_alone(key: str):
+    """1 − β and 1 − βᵗ of a β among many are no less exact than those of a β for all."""
+    begin = partial(train, TASKS["iris_mlp"], steps=12, batch_size=32)
+    for name, hyper in RULES[key].hypers.items():
+        among = begin(entrants=[(key, {name: [hyper.default, hyper.high]})])
+        alone = begin(entrants=[(key, {name: hyper.high})])
+        np.testing.assert_allclose(among.x[1], alone.x[0], rtol=1e-6, atol=1e-8, err_msg=name)
