@@ -32,13 +32,13 @@ HANDLE = """(code) => {
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """The app on a free port of 127.0.0.1; yields its address and ends what it started."""
+def started(log: Any = subprocess.DEVNULL) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The app on a free port of 127.0.0.1, what it prints in a log; yields its address and process and ends what it started."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(150):
@@ -49,10 +49,17 @@ def server() -> Iterator[str]:
                 time.sleep(0.1)
         else:
             raise RuntimeError("the app did not start within 15 seconds")
-        yield address
+        yield address, process
     finally:
         process.terminate()
         process.wait(timeout=10)
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """The same, its address alone."""
+    with started() as (address, _):
+        yield address
 
 
 @contextmanager

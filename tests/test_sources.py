@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from networks import grammar, sources
 from networks.data import prepared
-from networks.files import CIFAR10_BATCHES, cifar10_folder, mnist_folder
+from networks.files import CIFAR10_BATCHES, cifar10_folder, csv_table, mnist_folder
 
 TOYS = [sources.moons, sources.circles, sources.spiral, sources.blobs, sources.xor]
 CLAIMS = [
@@ -323,3 +323,121 @@ def test_a_bad_cifar_batch_is_refused(tmp_path, monkeypatch, name, content, told
     with pytest.raises(ValueError, match=told):
         cifar10_folder(tmp_path)
     assert not (tmp_path / "intruded").exists()
+
+
+# CSV
+
+
+def csv_of(rows: int = 12, head: str = "a,b,kind", row: str = "{i},{half},{word}") -> str:
+    lines = [row.format(i=i, half=i / 2, word=("yes", "no")[i % 2]) for i in range(rows)]
+    return "\n".join([*([head] if head else []), *lines])
+
+
+def test_words_in_the_last_column_are_classes():
+    table = csv_table(csv_of())
+    np.testing.assert_array_equal(table.x, np.stack([np.arange(12), np.arange(12) / 2], axis=1))
+    assert table.classes == ("no", "yes")
+    assert table.y.tolist() == [1, 0] * 6
+    assert (table.shape, table.scaling) == ((2,), "standard")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(",", ";"),
+        lambda text: text.replace(",", "\t"),
+        lambda text: text.replace(",", ", "),
+        lambda text: text.replace("\n", "\r\n") + "\r\n\r\n",
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("yes", '"yes"'),
+        lambda text: text + "\n,,\n",
+        lambda text: text.split("\n", 1)[1],
+    ],
+    ids=["semicolons", "tabs", "spaces", "windows", "byte order mark", "quotes", "empty rows", "no header"],
+)
+def test_other_ways_to_write_it_are_the_same_table(change):
+    table, usual = csv_table(change(csv_of())), csv_table(csv_of())
+    np.testing.assert_array_equal(table.x, usual.x)
+    np.testing.assert_array_equal(table.y, usual.y)
+    assert table.classes == usual.classes
+
+
+def test_the_target_is_a_column_by_name():
+    table = csv_table(csv_of(head="kind,b,c", row="{word},{half},{i}"), target="kind")
+    assert table.classes == ("no", "yes")
+    np.testing.assert_array_equal(table.x[:, 1], np.arange(12))
+
+
+def test_columns_without_a_header_are_counted():
+    assert csv_table(csv_of(head="", row="{word},{half},{i}"), target="column 1").classes == ("no", "yes")
+
+
+def test_gaps_are_missing_values():
+    text = csv_of(row="{i},{half},{word}")
+    for i, gap in enumerate(["", "?", "NA", "na", "NaN"]):
+        text = text.replace(f"\n{i},", f"\n{gap},")
+    x = csv_table(text).x
+    assert np.isnan(x[:5, 0]).all()
+    assert np.isfinite(x[5:, 0]).all()
+    assert "5 missing values were filled" in prepared(csv_table(text), 0).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("targets", "classes"),
+    [
+        ([3, 1, 2] * 4, ("1", "2", "3")),
+        (["1.0", "0.0"] * 6, ("0", "1")),
+        ([-1, 1] * 6, ("-1", "1")),
+        ([0.5, 1.5] * 6, ()),
+        (list(range(12)), ()),
+        (list(range(20)) * 3, tuple(map(str, range(20)))),
+        (list(range(21)) * 3, ()),
+    ],
+)
+def test_few_whole_numbers_are_classes_and_others_are_numbers(targets, classes):
+    table = csv_table("\n".join(["x,y", *(f"{i},{target}" for i, target in enumerate(targets))]))
+    assert table.classes == classes
+    values = np.array(targets, dtype=float)
+    if classes:
+        np.testing.assert_array_equal(np.array(classes, dtype=float)[table.y], values)
+    else:
+        np.testing.assert_allclose(table.y[:, 0], (values - values.mean()) / values.std(), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "told"),
+    [
+        ("", None, "the file is empty: it must have a line for each row"),
+        ("\n \n", None, "the file is empty"),
+        ("a\n1\n2", None, "the file has one column: it must have two or more"),
+        (csv_of(9), None, "9 rows are too few: there must be 10 or more"),
+        (csv_of(0), None, "0 rows are too few"),
+        (csv_of() + "\n1,2", None, "line 14 has 2 cells: it must have 3, like the first"),
+        (csv_of() + "\n1,2,3,4", None, "line 14 has 4 cells"),
+        (csv_of(), "weight", "target = 'weight' is not allowed: it must be one of a, b, kind"),
+        (csv_of(head="a,a,kind"), None, "two columns are called 'a': every column must have its own name"),
+        (csv_of(), "a", "column 'kind' has 'yes' in line 2: only the target may have words"),
+        (csv_of(row="{i},inf,{word}"), None, "column 'b' has 'inf' in line 2"),
+        (csv_of(row="{i},,{word}"), None, "column 'b' has no value: a column must have at least one number"),
+        (csv_of() + "\n1,2,?", None, "line 14 has no value in the target column 'kind': every row must have one"),
+        (csv_of(row="{i},{half},same"), None, "the target column 'kind' has one value, same: it must have two or more"),
+        (csv_of(row="{i},{half},7"), None, "the target column 'kind' has one value, 7"),
+        (csv_of() + "\n1,2," + "x" * 200_000, None, "line 14 is not CSV: field larger than field limit"),
+    ],
+)
+def test_a_bad_table_is_refused(text, target, told):
+    with pytest.raises(ValueError, match=told):
+        csv_table(text, target)
+
+
+def test_a_class_of_one_row_is_refused_when_it_is_split():
+    with pytest.raises(ValueError, match="class perhaps has 1 rows: allowed are 3 or more"):
+        prepared(csv_table(csv_of() + "\n1,2,perhaps"), 0)
+
+
+@pytest.mark.parametrize(("column", "cell"), [("a", "1e200"), ("a", "-inf"), ("b", "1e31")])
+def test_numbers_that_no_training_holds_are_refused(column, cell):
+    rows = [[str(i), str(2 * i + 0.5)] for i in range(20)]
+    rows[4]["ab".index(column)] = cell
+    with pytest.raises(ValueError, match=rf"'{column}' has '{cell}' in line 6: numbers must be within ±1e\+30"):
+        csv_table("a,b\n" + "\n".join(map(",".join, rows)))

@@ -1,0 +1,57 @@
+"""A visitor without a browser: a session over the websocket, which asks for pages and reads what they say."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
+
+
+@contextmanager
+def visitor(address: str) -> Iterator["Visitor"]:
+    """One who has come to the app at an address, as `tests.browser.server` yields it, and goes as a tab is closed."""
+    place = address.replace("http", "ws", 1) + "/_stcore/stream"
+    with connect(
+        place, origin=Origin(address), subprotocols=[Subprotocol("streamlit")], max_size=None, max_queue=None, close_timeout=1
+    ) as connection:
+        yield Visitor(connection)
+
+
+class Visitor:
+    """Asks over a connection, and listens."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    def ask(self, page: str = "", query: str = "") -> None:
+        """Ask for a page by its name, the first one without, as its link with such a query does."""
+        message = BackMsg()
+        message.rerun_script.query_string = query
+        message.rerun_script.page_name = page
+        self._connection.send(message.SerializeToString())
+
+    def heard(self, seconds: float) -> ForwardMsg | None:
+        """The next thing that is said, None where nothing is for so long."""
+        try:
+            said = self._connection.recv(seconds)
+        except TimeoutError:
+            return None
+        message = ForwardMsg()
+        message.ParseFromString(said)  # type: ignore[arg-type]
+        return message
+
+    def visit(self, page: str = "", query: str = "", seconds: float = 30) -> list[ForwardMsg]:
+        """All that is said until the page is done; AssertionError where that takes longer."""
+        self.ask(page, query)
+        said, end = [], time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            message = self.heard(left)
+            if message is None:
+                break
+            said.append(message)
+            if message.WhichOneof("type") == "script_finished":
+                return said
+        raise AssertionError(f"{page or 'the first page'} was not done within {seconds} s")
