@@ -11,11 +11,10 @@ from figures.maps import TOOLS
 from figures.theme import rule_colours
 from optimizers import ENTRANTS
 from surfaces import SURFACES
-from ui.finder import found, marks
+from ui.finder import found, marks, words
 from ui.live import live
 from ui.page import begin
 from ui.pickers import surface_and_rules
-from ui.ranking import floor_of
 from ui.session import recall, remember
 from ui.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, TUNINGS, Race, read_link
 from ui.standings import LENGTHS, standings
@@ -72,12 +71,9 @@ def finder(race: Race) -> None:
             st.session_state[f"{PAGE}.finder.rule"] = race.entrants[0]
         key = st.selectbox("Rule", race.entrants, format_func=lambda key: ENTRANTS[key].title, key=f"{PAGE}.finder.rule")
         finding, title = found(race, key), ENTRANTS[key].title
-        gap = finding.value - floor_of(race.landscape)
-        st.plotly_chart(curve(finding.lrs, gap, COLOURS[key], marks(race, key)), key=f"{PAGE}.finder.curve", config=TOOLS)
-        st.caption(
-            f"One run of {len(finding.lrs)} steps whose learning rate grows from step to step. The loss shows an unstable "
-            "direction only once it has grown back, so the run breaks later than a constant rate would."
-        )
+        figure = curve(finding.lrs, finding.above, COLOURS[key], marks(race, key), floor=finding.floor is not None)
+        st.plotly_chart(figure, key=f"{PAGE}.finder.curve", config=TOOLS)
+        st.caption(words(race, key))
         if finding.steepest is None:
             st.caption("The loss never falls, so there is nothing to use.")
         else:

@@ -7,11 +7,11 @@ from core.finder import Finding, find_lr
 from core.rule import Rule
 from core.surface import Point
 from optimizers import ENTRANTS
-from ui.ranking import floor_of
+from ui.ranking import number
 from ui.runs import Numbers
 from ui.session import kept
 from ui.spec import TRIED, Race
-from ui.theory import largest_stable
+from ui.theory import exact, largest_stable
 
 STEPS = 300
 
@@ -28,8 +28,7 @@ def found(race: Race, key: str) -> Finding:
 def _found(rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers) -> Finding:
     low, high = TRIED
     settings: dict[str, Any] = dict(driver)
-    floor = floor_of(surface)
-    return find_lr(rule, surface, low=low, high=high, steps=STEPS, floor=floor, start=start, hypers=dict(hypers), **settings)
+    return find_lr(rule, surface, low=low, high=high, steps=STEPS, start=start, hypers=dict(hypers), **settings)
 
 
 def marks(race: Race, key: str) -> dict[str, float]:
@@ -41,3 +40,26 @@ def marks(race: Race, key: str) -> dict[str, float]:
         "largest stable, from theory": largest_stable(race, key),
     }
     return {name: value for name, value in named.items() if value is not None}
+
+
+def words(race: Race, key: str) -> str:
+    """What the curve shows, as far as it shows it."""
+    finding, edge, told = found(race, key), largest_stable(race, key), []
+    told.append(f"One run of {len(finding.lrs)} steps whose learning rate grows from step to step.")
+    if finding.floor is None:
+        known = race.landscape.lowest is not None
+        why = "The run falls below the minimum that is known" if known else "This surface has no lowest point"
+        told.append(f"{why}, so the loss itself is drawn; where it falls fastest steps are long, which need not be good.")
+    if finding.breaking is None:
+        told.append("It does not break: no rise lasts.")
+    else:
+        told.append(f"It breaks at {number(finding.breaking)}: from there on every loss is higher than all before it.")
+    if finding.breaking is not None and edge is not None and exact(race):
+        told.append(
+            f"A constant rate is unstable above {number(edge)} already; a growing one breaks later, for the loss shows an "
+            "unstable direction only once it has grown back."
+            if finding.breaking > edge
+            else f"A constant rate is stable up to {number(edge)}; a growing one breaks sooner where it changes faster than "
+            "the rule forgets, or where noise decides."
+        )
+    return " ".join(told)
