@@ -30,7 +30,7 @@ def curve(lrs: np.ndarray, loss: np.ndarray, colour: str, marks: Mapping[str, fl
             x=place,
             y=1 - 0.09 * i,
             yref="paper",
-            xanchor="left" if place < (low + 2 * high) / 3 else "right",
+            xanchor="left" if place < low + 0.8 * (high - low) else "right",
             text=f" {name} {value:.3g} ",
             showarrow=False,
             font_size=11,
