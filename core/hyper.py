@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import numpy as np
 
+from core.words import brief
+
 Scale = Literal["linear", "log", "complement"]
 
 
@@ -58,8 +60,8 @@ class Hyper:
         """The value as float, or as float64 array (runs,); ValueError names the parameter, the value and what is allowed."""
         try:
             numbers = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ValueError(f"{self.name} = {value!r} is not a number: allowed is {self.allowed}") from None
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{self.name} = {brief(value)} is not a number: allowed is {self.allowed}") from None
         if numbers.ndim > 1:
             raise ValueError(f"{self.name} has shape {numbers.shape}: allowed is one number, or one for each run")
         good = (numbers >= self.low) & (numbers <= self.high)

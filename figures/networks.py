@@ -1,10 +1,12 @@
 """What a trained network confuses, and what it predicts."""
 
 from collections.abc import Sequence
+from html import escape
 
 import numpy as np
 import plotly.graph_objects as go
 
+from core.words import cut, legible
 from figures import theme
 
 
@@ -13,7 +15,8 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
     mistakes = counts.astype(float)
     np.fill_diagonal(mistakes, 0)
     down, across = np.nonzero(counts)
-    classes = [name.replace("<", "&lt;") for name in classes]  # plotly obeys markup
+    given = classes
+    classes = [escape(legible(name), quote=False) for name in given]  # plotly obeys markup
     figure = go.Figure(
         go.Heatmap(
             z=mistakes,
@@ -41,8 +44,10 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
         showlegend=False,
     )
     figure.update_layout(height=380, margin={"l": 10, "r": 10, "t": 10, "b": 10})
-    figure.update_xaxes(title="said to be", type="category", showgrid=False, side="bottom")
-    figure.update_yaxes(title="true class", type="category", autorange="reversed", showgrid=False)
+    told = [escape(cut(name), quote=False) for name in given]
+    named = {"type": "category", "tickvals": classes, "ticktext": told, "showgrid": False}
+    figure.update_xaxes(title="said to be", side="bottom", **named)
+    figure.update_yaxes(title="true class", autorange="reversed", **named)
     return figure
 
 

@@ -12,6 +12,7 @@ from figures import chain as figures
 from figures.maps import TOOLS
 from networks.chain import EXPLODING, FLAT, VANISHING, Chain, Level, by_difference, chained, levels, place_of
 from ui.chain import CHOICES, COMMON, Look, read_hidden, read_look, rows_of, sizes_of, strip_of, trained, written
+from ui.complain import complain
 from ui.delta import name_of, on, rows_by_layer, seen, told
 from ui.derivation import Weight, general, of_delta, of_weight, table
 from ui.page import begin
@@ -156,8 +157,7 @@ _, rows, _ = rows_of(chosen)
 model, (parameters, taken) = chosen.network_task.model, trained(chosen)
 if taken < chosen["steps"]:
     wrong.append(f"The training diverges at step {taken + 1}: the network is shown as it is after step {taken}.")
-for sentence in complaints + wrong + beyond:
-    top.warning(sentence)
+complain(complaints + wrong + beyond, top)
 x, y = data.x_train.numpy()[rows], data.y_train.numpy()[rows]
 with np.errstate(all="ignore"):
     chain = chained(model, parameters, x, y)
@@ -177,5 +177,5 @@ if chain.finite:
         by_layer(chain, found)
     derivation(chain, chosen.weight, rows, slope)
 else:
-    st.warning("The numbers of this network are beyond all bounds: nothing can be told of its gradients.")
+    complain(["The numbers of this network are beyond all bounds: nothing can be told of its gradients."])
 st.caption("See for yourself: " + " · ".join(f"[{text}]({link})" for text, link in EXAMPLES.items()))

@@ -8,6 +8,7 @@ from figures import effects, theme
 from figures.maps import TOOLS, Side
 from optimizers import ENTRANTS
 from ui import theory
+from ui.complain import complain
 from ui.effect import FAN, NEAR, SHOWS, Effect, best, fan, profile, read_effect, sentences, ticks, told, width
 from ui.grid import Axis, options_of, values_of
 from ui.page import begin
@@ -125,8 +126,7 @@ begin("What one number does")
 kept, complaints, _ = recall(PAGE, FIRST, read_effect)
 chosen, wrong = picked(kept)
 remember(PAGE, chosen, complaints, 0, link=chosen != kept)
-for sentence in complaints + wrong:
-    st.warning(sentence)
+complain(complaints + wrong)
 if not chosen.race.entrants:
     st.info("Pick at least one rule to see what the number does.")
 elif not chosen.shown:

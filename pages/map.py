@@ -10,6 +10,7 @@ from core.notation import symbol
 from figures.maps import TOOLS, Panel, Side, maps
 from optimizers import ENTRANTS
 from ui import theory
+from ui.complain import complain
 from ui.grid import COLOURS, Axis, Map, boundary, bounded, options_of, played, read_map, shade, shades, swept
 from ui.live import live
 from ui.page import begin
@@ -104,8 +105,7 @@ begin("Map of outcomes")
 kept, complaints, _ = recall(PAGE, FIRST, read_map)
 chosen, wrong = picked(kept)
 remember(PAGE, chosen, complaints, 0, link=chosen != kept)
-for sentence in complaints + wrong:
-    st.warning(sentence)
+complain(complaints + wrong)
 if not chosen.race.entrants:
     st.info("Pick at least one rule to see its map.")
 elif not chosen.shown:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.notation import symbol
 from networks import TASKS
+from ui.complain import complain
 from ui.lesson import Lesson
 from ui.netform import picked
 from ui.netsweep import NetworkSweep, Ongoing, read_sweep
@@ -47,7 +48,7 @@ def followed(going: Ongoing, chosen: NetworkSweep, since: float, *, ticking: boo
     """How far it is and what there is of it; `ticking`: it is looked at again and again, on a page that ran at `since`."""
     going.look()
     if going.problem:
-        st.warning(f"{going.problem[0].upper()}{going.problem[1:]}")
+        complain([f"{going.problem[0].upper()}{going.problem[1:]}"])
     else:
         status(going)
         if going.so_far is not None:
@@ -60,8 +61,7 @@ begin("Sweep over a network")
 kept, complaints, _ = recall(PAGE, FIRST, partial(read_sweep, tasks=tasks()))
 chosen, wrong = picked(PAGE, kept)
 remember(PAGE, chosen, complaints, 0, link=chosen != kept or returned(chosen, FIRST))
-for sentence in complaints + wrong:
-    st.warning(sentence)
+complain(complaints + wrong)
 if not chosen.lesson.rules:
     st.info("Pick at least one rule to sweep.")
 elif not chosen.shown:

@@ -15,12 +15,13 @@ from optimizers import ENTRANTS
 from ui.board import board
 from ui.board.message import pack, state_of
 from ui.carry import taken_along
+from ui.complain import complain, plain
 from ui.forks import forks, offer
 from ui.form import form
 from ui.gallery import gallery
 from ui.lesson import Lesson, read_lesson
 from ui.ongoing import Ongoing, lesson_of
-from ui.outcome import mistakes, plain, sentences, signed, standing, theorem, verdict
+from ui.outcome import mistakes, sentences, signed, standing, theorem, verdict
 from ui.own import tasks
 from ui.page import begin
 from ui.session import recall, remember, returned, settled
@@ -50,9 +51,7 @@ def trained(lesson: Lesson) -> Ongoing:
 def picture(going: Ongoing, since: float, *, ticking: bool) -> None:
     """Curves, planes and the table of a training; `ticking`: it is looked at again and again, on a page that ran at `since`."""
     every = [going, *forks(PAGE)]
-    for one in every:
-        if one.problem:
-            st.warning(one.problem)
+    complain(one.problem for one in every if one.problem)
     ended = not any(one.running for one in every)
     buttons(going)
     board(pack(going, forks(PAGE)), key=f"{PAGE}.board")
@@ -91,7 +90,7 @@ def told(training: Training, names: list[str], every: list[Ongoing], *, tested: 
     marked = "" if last == training.steps else f"The table tells of step {last}, the last that was evaluated."
     for sentence in (marked, verdict(training, names), theorem(training), *training.data.notes):
         if sentence:
-            st.caption(sentence)
+            st.caption(plain(sentence))
     if training.task.init == "zeros" and len(training.task.model.layers) > 1:
         st.caption(f"All first weights are zero: {INITS['zeros'].source}, so the network cannot tell its inputs apart.")
 
@@ -143,8 +142,7 @@ begin("Networks, side by side")
 kept, complaints, _ = recall(PAGE, FIRST, partial(read_lesson, tasks=tasks()))
 chosen, wrong = form(PAGE, kept)
 remember(PAGE, chosen, complaints, 0, link=chosen != kept or returned(chosen, FIRST))
-for sentence in complaints + wrong:
-    st.warning(sentence)
+complain(complaints + wrong)
 if chosen.rules:
     going = trained(chosen)
     ticking = any(one.running for one in (going, *forks(PAGE)))

@@ -5,7 +5,7 @@ import re
 import socket
 from base64 import b64encode
 from collections.abc import Iterator
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
@@ -343,6 +343,29 @@ def test_a_hostile_link_is_shown_as_text(opened):
     page = opened("?rules=sgd~<img src=x onerror=alert(1)>&surface=<b>x</b>")
     assert page.locator(".problem img, .problem b").count() == 0
     assert "<b>x</b>" in page.locator(".problem").inner_text()
+
+
+OBEYED = "a[href*=evil], img[src*=evil], strong, b, em, del, .katex"
+
+
+@pytest.mark.parametrize("name", ["", "anatomy", "backprop", "effects", "map", "networks", "sweep"])
+def test_no_page_obeys_the_markup_of_a_link(opened, name):
+    """Every word that is told is there to be read, and none of it is bold, a link, a picture or a formula."""
+    hostile = (
+        ", **bold** [log in](http://evil.example)",
+        "![](http://evil.example/x.png) $x$ _y_ ~~z~~",
+        "http://evil.example <b>b</b> www.evil.example",
+        "a@evil.example <img src=//evil.example/x>",
+    )
+    keys = ("steps", "task", "rules", "surface", "activation", "hidden", "across", "axis", "number", "seed", "**x**")
+    link = urlencode({key: hostile[i % len(hostile)] for i, key in enumerate(keys)})
+    page = opened(f"{name}?{link}", ".stMain .stAlert, .problem:not([hidden])")
+    page.wait_for_timeout(300)
+    told = page.locator(".stMain .stAlert, .problem")
+    assert "**bold** [log in](http://evil.example)" in " ".join(told.all_inner_texts())
+    for i in range(told.count()):
+        assert told.nth(i).locator(OBEYED).count() == 0
+    assert page.locator("a[href*=evil], img[src*=evil]").count() == 0
 
 
 def test_reduced_motion_shows_the_end_without_playing(opened):

@@ -92,6 +92,66 @@ def test_names_are_seen():
     assert names_told("if key == 'adam':\n    x = {'ravine': 'adam is mentioned'}") == {"adam", "ravine"}
 
 
+# Others' words are shown in one place
+
+LOUD = {"warning", "error", "exception", "success", "toast"}
+"""What says that something is wrong: on the page none of it outside ui/complain.py."""
+
+OBEYED = {"markdown", "caption", "info", "html", "title", "header", "subheader", "badge", "table", "metric"}
+"""Where markup is obeyed: others' words go there by way of `plain` alone."""
+
+OTHERS = {"error", "problem", "problems", "complaints", "wrong", ".notes", "query_params", "file", "folder"}
+"""Names of what may hold others' words."""
+
+
+def spoken(source: str) -> list[int]:
+    """The lines of a module in which others' words may be obeyed as markup."""
+    lines = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            seen = [part for argument in node.args for part in _seen(argument)]
+            names = {getattr(part, "id", getattr(part, "attr", "")) for part in seen}
+            names |= {f".{part.attr}" for part in seen if isinstance(part, ast.Attribute)}
+            loud = node.func.attr in LOUD and "log" not in ast.unparse(node.func.value)
+            if loud or (node.func.attr in OBEYED and names & OTHERS):
+                lines.append(node.lineno)
+    return sorted(lines)
+
+
+def _seen(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and what is in it, but for what is made harmless."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in ("plain", "urlencode", "gallery", "escape"):
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _seen(child)
+
+
+@pytest.mark.parametrize("file", [*files("ui"), *files("pages"), ROOT / "app.py"], ids=lambda f: f"{f.parent.name}/{f.name}")
+def test_others_words_are_shown_in_one_place(file):
+    assert file == ROOT / "ui" / "complain.py" or spoken(file.read_text()) == []
+
+
+def test_others_words_are_seen():
+    bad = [
+        "st.warning(x)",
+        "place.error('no')",
+        "st.markdown(f'**{problem}**')",
+        "one.caption(str(error))",
+        "st.info(going.problem)",
+        "two.table(training.data.notes)",
+        "st.html(file.name)",
+    ]
+    assert spoken("\n".join(bad)) == list(range(1, len(bad) + 1))
+    good = [
+        "complain(wrong)",
+        "st.caption(plain(sentence))",
+        "st.markdown('**Worst**')",
+        "st.caption(f'[a](b?{urlencode(link)})')",
+    ]
+    assert spoken("\n".join(good)) == []
+
+
 # No page hides a package, and no test waits for ever
 
 

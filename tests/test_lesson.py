@@ -20,11 +20,12 @@ from networks.report import by_class, confusion, first_weights, predicted, worst
 from optimizers import ENTRANTS
 from ui import ongoing
 from ui.board.message import SIDE, fate, pack, planes, quartiles
+from ui.complain import plain
 from ui.forks import forked
 from ui.gallery import gallery
 from ui.lesson import CHOICES, Lesson, read_lesson, widths
 from ui.ongoing import lesson_of
-from ui.outcome import plain, signed, standing, theorem, verdict
+from ui.outcome import signed, standing, theorem, verdict
 from ui.own import table_task
 from ui.ranking import number
 

@@ -16,6 +16,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.words import quoted
 from networks import TASKS, Given, files
 from networks.data import Table
 from networks.files import cifar10_folder, mnist_folder
@@ -167,7 +168,7 @@ def test_outside_the_root_nothing_can_be_told_apart(allowed, folder):
     (allowed / "link").symlink_to(allowed.parent / "secret")
     (allowed / "loop").symlink_to(allowed / "loop")
     folder = folder.format(allowed)
-    assert refused(folder) == f"“{folder[:40]}” is no folder within the one that this server offers"
+    assert refused(folder) == f"{quoted(folder)} is no folder within the one that this server offers"
 
 
 def test_a_link_out_of_the_root_is_as_good_as_missing(allowed):

@@ -5,6 +5,7 @@ import streamlit as st
 from networks.export import checkpoint, curves, script
 from networks.tensorboard import events
 from optimizers import ENTRANTS
+from ui.complain import plain
 from ui.ongoing import Ongoing
 
 
@@ -28,7 +29,7 @@ def taken_along(page: str, going: Ongoing) -> None:
     try:
         text = script(training, titles.index(title))
     except ValueError as error:
-        four.caption(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        four.caption(plain(f"{str(error)[0].upper()}{str(error)[1:]}."))
     else:
         four.download_button("PyTorch script", text, "training.py", key=f"{page}.script", on_click="ignore")
         four.caption("Run alone it prints this run’s validation loss after the same steps.")

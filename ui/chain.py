@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core import Hyper
+from core.words import quoted
 from figures.chain import Layer, Sizes, Strip
 from networks import TASKS, NetworkTask, train
 from networks.chain import Chain, Level, fully_connected
@@ -113,10 +114,10 @@ def written(hidden: Sequence[int]) -> str:
 def read_hidden(text: str) -> tuple[int, ...]:
     """The widths of the hidden layers; ValueError says in one sentence what is allowed."""
     words = text.strip().replace("–", "-").split("-")
-    widths = tuple(int(word) for word in words if word.strip().isdecimal())
+    widths = tuple(int(word) for word in words if word.strip().isdecimal() and len(word) <= MOST_UNITS)
     if len(widths) < len(words) or len(widths) > MOST_LAYERS or not all(1 <= width <= MOST_UNITS for width in widths):
         allowed = f"1 to {MOST_LAYERS} widths from 1 to {MOST_UNITS}, as in 16-16-16"
-        raise ValueError(f"hidden = “{text[:40]}” is not allowed: it must be {allowed}")
+        raise ValueError(f"hidden = {quoted(text)} is not allowed: it must be {allowed}")
     return widths
 
 
@@ -130,7 +131,7 @@ def read_look(link: Mapping[str, str], default: Look) -> tuple[Look, list[str]]:
         chosen[name] = link.get(name, getattr(default, name))
         if chosen[name] not in options:
             usual = getattr(default, name)
-            problems.append(f"The link's {name} “{chosen[name][:40]}” is unknown: {usual} is shown instead.")
+            problems.append(f"The link's {name} {quoted(chosen[name])} is unknown: {usual} is shown instead.")
             chosen[name] = usual
     hidden = default.hidden
     try:

@@ -7,6 +7,7 @@ import numpy as np
 
 from core import Sweep, Trajectory
 from core.notation import symbol
+from core.words import quoted
 from optimizers import ENTRANTS
 from ui.grid import Axis, alone, axis_of, checked_axis, options_of, swept_along, values_of
 from ui.ranking import floor_of
@@ -67,11 +68,11 @@ def read_effect(link: Mapping[str, str], default: Effect) -> tuple[Effect, list[
     rule = link.get("rule", default.rule)
     if rule not in race.entrants:
         if "rule" in link:
-            problems.append(f"The link's rule “{rule[:40]}” is not in the race: {race.entrants[0]} is drawn instead.")
+            problems.append(f"The link's rule {quoted(rule)} is not in the race: {race.entrants[0]} is drawn instead.")
         rule = race.entrants[0]
     shows = link.get("shows", default.shows)
     if shows not in SHOWS:
-        problems.append(f"The link's shows “{shows[:40]}” is unknown: {default.shows} is shown instead.")
+        problems.append(f"The link's shows {quoted(shows)} is unknown: {default.shows} is shown instead.")
         shows = default.shows
     at = None
     if "at" in link:

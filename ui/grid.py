@@ -13,6 +13,7 @@ from core.rule import Rule
 from core.stability import limit
 from core.surface import ANGLE, Point
 from core.sweep import SINGLE, STARTS
+from core.words import quoted
 from figures.maps import Shade
 from optimizers import ENTRANTS
 from ui.ranking import floor_of
@@ -97,7 +98,7 @@ def read_map(link: Mapping[str, str], default: Map) -> tuple[Map, list[str]]:
     race = replace(race, lrs=DEFAULT) if race.lrs == TUNED else race  # every cell its own terms: nothing to tune
     colour = link.get("colour", default.colour)
     if colour not in COLOURS:
-        problems.append(f"The link's colour “{colour[:40]}” is unknown: {default.colour} is shown instead.")
+        problems.append(f"The link's colour {quoted(colour)} is unknown: {default.colour} is shown instead.")
         colour = default.colour
     options = options_of(race)
     axes: dict[str, Axis | None] = {"across": None, "up": None}
@@ -133,7 +134,7 @@ def checked_axis(side: str, text: str, options: Mapping[str, Hyper]) -> Axis:
     """An axis from a link, name~low~high; ValueError in words."""
     name, *ends = text.split(SEPARATOR)
     if name not in options:
-        raise ValueError(f"{side} “{name[:40]}” is unknown: allowed is one of {', '.join(options)}")
+        raise ValueError(f"{side} {quoted(name)} is unknown: allowed is one of {', '.join(options)}")
     return checked_range(name, " ".join(ends), options) if ends else axis_of(name, options)
 
 
@@ -141,7 +142,7 @@ def checked_cell(text: str, view: Map) -> Cell:
     """A cell from a link, rule~across~up; ValueError in words."""
     key, *numbers = text.split(SEPARATOR)
     if key not in view.shown or len(numbers) != 2:
-        raise ValueError(f"cell “{text[:40]}” is not a rule that is shown and two numbers")
+        raise ValueError(f"cell {quoted(text)} is not a rule that is shown and two numbers")
     options = options_of(view.race)
     across, up = (
         options[axis.name].named(axis.name).check(number) for axis, number in zip((view.across, view.up), numbers, strict=True)
@@ -153,7 +154,7 @@ def checked_range(name: str, text: str, options: Mapping[str, Hyper]) -> Axis:
     """An axis from its two ends as typed, such as 0.1 … 10; ValueError in words."""
     ends = re.split(r"[\s…;,]+|\.{2,}|(?<=\d)[–-](?=\d)", text.strip())
     if len(ends) != 2:
-        raise ValueError(f"{name} from … to “{text[:40]}” is not two numbers, such as {axis_of(name, options).range}")
+        raise ValueError(f"{name} from … to {quoted(text)} is not two numbers, such as {axis_of(name, options).range}")
     hyper = options[name].named(name)
     low, high = (float(f"{hyper.check(end):.6g}") for end in ends)  # rounded as the link writes it
     if not hyper.low <= low <= high <= hyper.high and low <= high:

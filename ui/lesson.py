@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from core import SCHEDULES, Hyper
+from core.words import cut, quoted
 from networks import TASKS, NetworkTask
 from networks.data import Preparation
 from networks.images import Augmentation
@@ -138,8 +139,8 @@ def pictured(task: NetworkTask) -> bool:
 def widths(text: str) -> tuple[int, ...]:
     """The widths of hidden layers, as in 32-16; empty for none. ValueError says in one sentence what is wrong."""
     words = [word for word in re.split(r"[-–,\s×x]+", text.strip()) if word]
-    if len(words) > 10 or not all(word.isdigit() and 1 <= int(word) <= 1024 for word in words):
-        raise ValueError(f"hidden layers = {text[:40]} is not allowed: up to 10 widths from 1 to 1024, as in 32-16, or nothing")
+    if len(words) > 10 or not all(word.isdecimal() and len(word) <= 4 and 1 <= int(word) <= 1024 for word in words):
+        raise ValueError(f"hidden layers = {cut(text)} is not allowed: up to 10 widths from 1 to 1024, as in 32-16, or nothing")
     return tuple(map(int, words))
 
 
@@ -209,7 +210,7 @@ class Lesson(Numbered):
             chosen = merged.get(choice.name, choice.default(self.origin))
             options = choice.options(self.origin)
             if chosen not in options:
-                raise ValueError(f"{choice.name} = {chosen[:40]} is unknown: allowed is one of {', '.join(options)}")
+                raise ValueError(f"{choice.name} = {cut(chosen)} is unknown: allowed is one of {', '.join(options)}")
             if chosen != choice.default(self.origin):
                 kept[choice.name] = chosen
         if self.deep and HIDDEN in merged and widths(merged[HIDDEN]) != getattr(self.origin.kind, HIDDEN):
@@ -284,9 +285,9 @@ def read_lesson(link: Mapping[str, str], default: Lesson, tasks: Mapping[str, Ne
     elif key.startswith(GIVEN):
         problems.append(f"The link's task is from a file that is yours to bring: {task.key} is shown instead.")
     elif key != task.key:
-        problems.append(f"The link's task “{key[:40]}” is unknown: {task.key} is shown instead.")
+        problems.append(f"The link's task {quoted(key)} is unknown: {task.key} is shown instead.")
     asked = [word for word in dict.fromkeys(link.get("rules", "").replace(",", SEPARATOR).split(SEPARATOR)) if word]
-    problems.extend(f"The link's rule “{word[:40]}” is unknown: it is left out." for word in asked if word not in ENTRANTS)
+    problems.extend(f"The link's rule {quoted(word)} is unknown: it is left out." for word in asked if word not in ENTRANTS)
     rules = tuple(word for word in asked if word in ENTRANTS)[:MOST_RULES]
     lesson = replace(Lesson(task.key, rules) if rules else default, choices=()).learning(task)
     names = {choice.name for choice in lesson.offered} | ({HIDDEN} if lesson.deep else set())

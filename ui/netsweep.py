@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from core import Hyper
+from core.words import cut, quoted
 from networks import TASKS, NetworkTask
 from networks.sweep import MEASURES, Measure, Sweep, measures_of, numbers_of, sweep
 from ui.background import Background
@@ -129,11 +130,11 @@ def read_sweep(
             many = int(link["values"])
         else:
             said = f"it must be one of {', '.join(map(str, allowed))}; {many} is used instead"
-            problems.append(f"The link's values = {link['values'][:40]} is not allowed: {said}.")
+            problems.append(f"The link's values = {cut(link['values'])} is not allowed: {said}.")
     shows = link.get("shows", default.shows)
     if shows not in measures_of(lesson.work):
         if "shows" in link:
-            problems.append(f"The link's shows “{shows[:40]}” is unknown here: {default.shows} is shown instead.")
+            problems.append(f"The link's shows {quoted(shows)} is unknown here: {default.shows} is shown instead.")
         shows = next(iter(MEASURES))
     return NetworkSweep(lesson, lr, other, many, shows), problems
 

@@ -14,8 +14,6 @@ from optimizers import ENTRANTS
 from ui.board.message import fate
 from ui.ranking import number
 
-MARKUP = frozenset("\\`*_{}[]()#+-.!$<>~|:")
-
 
 def seeds_of(training: Training, entrant: int) -> slice:
     """The runs of an entrant, one a seed."""
@@ -80,11 +78,6 @@ def verdict(training: Training, titles: Sequence[str]) -> str:
             f"No winner: {titles[second]} ends {number(mean)} above {titles[first]} on average, and the {between} crosses zero."
         )
     return f"{titles[first]} ends lowest: {titles[second]} is {number(mean)} above it on average, {between}."
-
-
-def plain(text: str) -> str:
-    """A name from a file, for a place where markup would be obeyed."""
-    return "".join(f"\\{c}" if c in MARKUP else c for c in text)
 
 
 def theorem(training: Training) -> str:

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import streamlit as st
 
+from core.words import cut, quoted
 from networks import CNN, MLP, TASKS, Given, NetworkTask
 from networks.data import Table, split
 from networks.files import cifar10_folder, csv_table, mnist_folder
@@ -50,10 +51,10 @@ def table_task(name: str, content: bytes, target: str) -> NetworkTask:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(f"{name} is not a table: it must be text (UTF-8) with commas, semicolons or tabs") from None
+        raise ValueError(f"{cut(name)} is not a table: it must be text (UTF-8) with commas, semicolons or tabs") from None
     table = csv_table(text, target or None)
     split(table, 0)  # too few rows are told now, not when it trains
-    return _task(name, Given(_digest(content, target.encode()), table), MLP((16,)))
+    return _task(cut(name), Given(_digest(content, target.encode()), table), MLP((16,)))
 
 
 def folder_tasks(folder: str) -> Sequence[NetworkTask]:
@@ -61,7 +62,7 @@ def folder_tasks(folder: str) -> Sequence[NetworkTask]:
     allowed = root()
     place = allowed and _within(allowed, folder)
     if not place:
-        raise ValueError(f"“{folder[:40]}” is no folder within the one that this server offers")
+        raise ValueError(f"{quoted(folder)} is no folder within the one that this server offers")
     problems = []
     for title, read in (("MNIST", mnist_folder), ("CIFAR", cifar10_folder)):
         try:
@@ -72,7 +73,7 @@ def folder_tasks(folder: str) -> Sequence[NetworkTask]:
         content = _digest(table.x.data, table.y.data, repr((table.classes, table.shape)).encode())
         given = Given(content, _images.setdefault(content, table))
         kinds = ("MLP", MLP((128,))), ("CNN", CNN((8, 16)))
-        return [_task(f"{title} of {folder[:40]}, {name}", given, kind) for name, kind in kinds]
+        return [_task(f"{title} of {cut(folder)}, {name}", given, kind) for name, kind in kinds]
     raise ValueError("; ".join(problems))
 
 

@@ -7,6 +7,7 @@ from typing import ParamSpec, Protocol, TypeVar
 import streamlit as st
 
 from core.cache import CACHE, Kept
+from ui.complain import few
 
 
 class Spec(Protocol):
@@ -27,7 +28,7 @@ def recall(page: str, default: S, read: Callable[[Mapping[str, str], S], tuple[S
     """The page's spec, sentences about what its link asked for in vain, and the number of the last wish granted."""
     if page not in st.session_state:
         spec, problems = read(st.query_params.to_dict(), default)
-        st.session_state[page] = spec, problems, 0
+        st.session_state[page] = spec, few(problems), 0
     return st.session_state[page]
 
 

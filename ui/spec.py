@@ -9,6 +9,7 @@ from typing import Any, Self
 from core import DRIVER, SCHEDULES, Hyper, Schedule, Surface
 from core.notation import symbol
 from core.surface import ANGLE, Point
+from core.words import brief, cut, quoted
 from optimizers import ENTRANTS, Entrant
 from surfaces import SURFACES
 
@@ -86,9 +87,9 @@ class Control:
         if isinstance(text, str) and text.strip().lower() == "off" and self.hyper.off is not None:
             return self.hyper.off
         if isinstance(text, str) and "," in text:
-            raise ValueError(f"{name} = {text} has a comma: write a point, as in 0.5")
+            raise ValueError(f"{name} = {cut(text)} has a comma: write a point, as in 0.5")
         if isinstance(text, bool) or not isinstance(text, str | int | float):
-            raise ValueError(f"{name} = {text} is not a number: it must be {self.hyper.allowed}")
+            raise ValueError(f"{name} = {brief(text)} is not a number: it must be {self.hyper.allowed}")
         return self.hyper.named(name).check(text)
 
     @property
@@ -125,7 +126,7 @@ class Numbered:
         controls, numbers, problems = self.controls, {}, []
         for name in sorted(link):
             if name not in controls:
-                problems.append(f"The link's setting “{name[:40]}” is unknown: it is ignored.")
+                problems.append(f"The link's setting {quoted(name)} is unknown: it is ignored.")
                 continue
             try:
                 numbers[name] = controls[name].read(link[name], name)
@@ -283,7 +284,7 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
         asked = link.get(name, fallback)
         if asked in options:
             return asked
-        problems.append(f"The link's {name} {_quoted(asked)} is unknown: {fallback} is shown instead.")
+        problems.append(f"The link's {name} {quoted(asked)} is unknown: {fallback} is shown instead.")
         return fallback
 
     def place(name: str, length: int) -> tuple[float, ...] | None:
@@ -298,7 +299,7 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
     def words(name: str, options: Collection[str]) -> tuple[str, ...]:
         asked = tuple(dict.fromkeys(word for word in link.get(name, "").replace(",", SEPARATOR).split(SEPARATOR) if word))
         problems.extend(
-            f"The link's {name.removesuffix('s')} {_quoted(word)} is unknown: it is left out."
+            f"The link's {name.removesuffix('s')} {quoted(word)} is unknown: it is left out."
             for word in asked
             if word not in options
         )
@@ -338,7 +339,7 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
     for name in sorted(link.keys() - taken):
         control = _every_control().get(name)
         if control is None:
-            problems.append(f"The link's setting {_quoted(name)} is unknown: it is ignored.")
+            problems.append(f"The link's setting {quoted(name)} is unknown: it is ignored.")
             continue
         try:
             numbers[name] = control.read(link[name], name)
@@ -383,20 +384,15 @@ def checked_place(name: str, values: Any, length: int) -> tuple[float, ...]:
     except (TypeError, ValueError):
         numbers = []
     if len(numbers) != length or not all(math.isfinite(v) and abs(v) <= 1e6 for v in numbers):
-        raise ValueError(f"{name} = {_quoted(values)} is not allowed: it must be {length} finite numbers up to a million")
+        raise ValueError(f"{name} = {quoted(values)} is not allowed: it must be {length} finite numbers up to a million")
     if any(high - low < 1e-9 for low, high in zip(numbers[::2], numbers[1::2], strict=True)) and length == 4:
-        raise ValueError(f"{name} = {_quoted(values)} is not allowed: it must run from low to high, x then y")
+        raise ValueError(f"{name} = {quoted(values)} is not allowed: it must run from low to high, x then y")
     return tuple(numbers)
 
 
 def _as_linked(place: tuple[float, ...]) -> tuple[float, ...]:
     """Rounded as a link writes it, so that the link restores exactly what was seen."""
     return tuple(float(f"{v:.9g}") for v in place)
-
-
-def _quoted(value: Any) -> str:
-    text = value if isinstance(value, str) else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"“{text[:40]}…”" if len(text) > 40 else f"“{text}”"
 
 
 _SHARED_LR = Control("lr", "All rules", next(iter(ENTRANTS.values())).hypers["lr"].with_default(1e-2))
