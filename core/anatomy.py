@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from core.maths import real
 from core.notation import Equation, statements
 from core.rule import Rule
 from core.simulate import prepared, recorded
@@ -95,7 +96,7 @@ def dissect(rule: Rule, objective: Any, **arguments: Any) -> Anatomy:
         for effect in before(course.effects, course.numbers):
             (g,) = effect([g], [x[:-1].T], [course.draws[:steps].T])
         given = {name: run.state[name][:steps, 0] for name in rule.slots}
-        given |= {name: course.numbers[name] for name in rule.hypers if name != "lr"}
+        given |= {name: real(course.numbers[name]) for name in rule.hypers if name != "lr"}
         given |= {"t": np.arange(1.0, steps + 1)[:, None] + course.age, "x": x[:-1], "g": g.T}
         lines = tuple(_evaluated(rule, given))
         return Anatomy(run, g.T, lines, np.diff(x, axis=0), kinds_of(rule))

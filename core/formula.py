@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from core.expression import Expr, Function, compiled, expr
 
 # How each operation changes with its arguments: given the expression and its arguments, one factor an argument.
@@ -27,6 +29,10 @@ _PARTIALS: dict[str, Callable[..., Sequence[Any]]] = {
 }
 
 
+ULPS = 4.0
+"""An operation's result is called exact to so many units of rounding: the elementary functions are, the rest is nearer."""
+
+
 def derivative(whole: Expr, symbol: str) -> Expr:
     """∂whole/∂symbol by the chain rule; ValueError where an operation that has none depends on the symbol."""
     known: dict[int, Expr] = {}
@@ -43,6 +49,28 @@ def derivative(whole: Expr, symbol: str) -> Expr:
                 for factor, d in zip(_PARTIALS[e.op](e, *e.args), inner, strict=True):
                     total = total + d * factor
             known[id(e)] = total
+        return known[id(e)]
+
+    return of(whole)
+
+
+def rounding(whole: Expr, rounded: Sequence[str]) -> Expr:
+    """How far the computed value may be from the true one, where these symbols are themselves rounded: a running error bound.
+
+    Higham, Accuracy and Stability of Numerical Algorithms, § 3.3: each operation passes on its arguments' errors and adds its
+    own. Of the second order a product's alone is kept: it is all there is where squares vanish.
+    """
+    unit, known = ULPS * float(np.finfo(np.float64).eps), dict[int, Expr]()
+
+    def of(e: Expr) -> Expr:
+        if e.op in ("symbol", "number"):
+            return e.abs() * unit if e.op == "symbol" and e.args[0] in rounded else expr(0.0)
+        if id(e) not in known:
+            inner = [of(a) for a in e.args]
+            total = e.abs() * unit
+            for factor, error in zip(_PARTIALS[e.op](e, *e.args), inner, strict=True):
+                total = total + expr(factor).abs() * error
+            known[id(e)] = total + inner[0] * inner[1] if e.op == "*" else total
         return known[id(e)]
 
     return of(whole)
@@ -69,6 +97,12 @@ class Formula:
     def value(self) -> Function:
         value = compiled([self._f], self.symbols)
         return lambda *given: value(*given)[0]
+
+    @cached_property
+    def rounding(self) -> Function:
+        """(x, y, *parameters) → how far the computed f may be off at a point whose coordinates are rounded."""
+        bound = compiled([rounding(self._f, ("x", "y"))], self.symbols)
+        return lambda *given: bound(*given)[0]
 
     @cached_property
     def gradient(self) -> Function:

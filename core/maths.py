@@ -8,6 +8,7 @@ last bit, and a run alone must equal the same run inside a batch bit for bit.
 """
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,12 +17,80 @@ import numpy as np
 __all__ = ["abs", "clip", "cos", "exp", "log", "maximum", "power", "sign", "sin", "sqrt", "tanh", "where"]
 
 
+class Real(float):
+    """A float whose arithmetic never raises: as on arrays, x/0 is inf or nan, and so is a power that overflows or has no value.
+
+    What comes of it and of other floats is a Real again. Beside an array it is a plain number, which leaves the array's
+    precision as it is.
+    """
+
+    __array_ufunc__: Any = None  # so that an array leaves its arithmetic with a Real to the methods below
+
+    def __add__(self, other: Any) -> Any:
+        return _combined(operator.add, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _combined(operator.add, other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _combined(operator.sub, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _combined(operator.sub, other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _combined(operator.mul, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _combined(operator.mul, other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _combined(operator.truediv, self, other, np.divide)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _combined(operator.truediv, other, self, np.divide)
+
+    def __pow__(self, other: Any, modulo: None = None) -> Any:
+        return _combined(operator.pow, self, other, np.power)
+
+    def __rpow__(self, other: Any, modulo: None = None) -> Any:
+        return _combined(operator.pow, other, self, np.power)
+
+    def __neg__(self) -> "Real":
+        return Real(-float(self))
+
+
+Operation = Callable[[Any, Any], Any]
+
+
+def _combined(operation: Operation, a: Any, b: Any, on_numbers: Operation | None = None) -> Any:
+    """An operation on a Real and something else, and how it is done on two numbers where floats would raise."""
+    if isinstance(a, float | int) and isinstance(b, float | int):
+        with np.errstate(all="ignore"):
+            return Real((on_numbers or operation)(float(a), float(b)))
+    return operation(_plain(a), _plain(b))
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if isinstance(value, Real) else value
+
+
+def real(value: Any) -> Any:
+    """A plain float as a Real; anything else, arrays and what is recorded, as it is."""
+    return Real(value) if type(value) is float else value
+
+
+def kin(value: Any, *others: Any) -> Any:
+    """The value, a Real where it is a float that stands for or comes of a Real."""
+    return Real(value) if isinstance(value, float) and any(isinstance(other, Real) for other in others) else value
+
+
 def _function(name: str, on_float: Callable[[float], float] | None = None) -> Callable[[Any], Any]:
     on_array = getattr(np, name)
 
     def function(x: Any) -> Any:
         if isinstance(x, float):
-            return on_float(x) if on_float else float(on_array(x))
+            return kin(on_float(x) if on_float else float(on_array(float(x))), x)
         if isinstance(x, np.ndarray):
             return on_array(x)
         return getattr(x, name)()
@@ -52,26 +121,26 @@ tanh = _function("tanh")
 def maximum(a: Any, b: Any) -> Any:
     """Elementwise maximum of two values of one kind; a NaN in either is kept."""
     if isinstance(a, float):
-        return a if a >= b or math.isnan(a) else b
-    return np.maximum(a, b) if isinstance(a, np.ndarray) else a.maximum(b)
+        return kin(a if a >= b or math.isnan(a) else b, a, b)
+    return np.maximum(a, _plain(b)) if isinstance(a, np.ndarray) else a.maximum(b)
 
 
 def clip(x: Any, low: Any, high: Any) -> Any:
     """x held within [low, high]; a NaN is kept."""
     if isinstance(x, float):
-        return low if x < low else high if x > high else x
-    return np.clip(x, low, high) if isinstance(x, np.ndarray) else x.clamp(low, high)
+        return kin(low if x < low else high if x > high else x, x, low, high)
+    return np.clip(x, _plain(low), _plain(high)) if isinstance(x, np.ndarray) else x.clamp(low, high)
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
     """`a` where the condition holds, else `b`. A plain bool picks; on tensors `a` must be a tensor."""
     if isinstance(condition, bool | np.bool_):
-        return a if condition else b
-    return np.where(condition, a, b) if isinstance(condition, np.ndarray) else a.where(condition, b)
+        return kin(a if condition else b, a, b)
+    return np.where(condition, _plain(a), _plain(b)) if isinstance(condition, np.ndarray) else a.where(condition, b)
 
 
 def power(base: Any, exponent: Any) -> Any:
     """base ** exponent for a base that is not a hyperparameter of the rule (those are written `beta**t`)."""
     if isinstance(base, float) and isinstance(exponent, float):
-        return float(np.power(base, exponent))
+        return kin(float(np.power(float(base), float(exponent))), base, exponent)
     return base**exponent

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Protocol, runtime_checkable
 
@@ -238,7 +238,7 @@ def _path_on_arrays(loop: Callable[..., None], course: Course) -> np.ndarray:
     def keep(state: Sequence[np.ndarray], loss: None) -> None:
         path.append(state)  # nobody writes to it, so it is copied when all is done
 
-    on_arrays(partial(loop, alive=lambda state: within(coordinates(state, parameters))), course, keep, path.clear)
+    on_arrays(partial(loop, alive=lambda state: within(coordinates(state, parameters))), course, keep)
     record = np.empty((len(path[0]), len(path), *path[0][0].shape))
     for track, column in zip(record, zip(*path, strict=True), strict=True):
         np.concatenate(column, out=track.reshape(-1, *track.shape[2:]))
@@ -249,31 +249,21 @@ def on_arrays(
     loop: Callable[..., None],
     course: Course,
     keep: Callable[[Sequence[np.ndarray], Any], None],
-    again: Callable[[], None],
     *,
     losses: bool = False,
 ) -> None:
     """Runs side by side: `keep` is given the state at the start and after every step.
 
     The state is x and the slots, each (parameters, runs) or as many arrays (runs,). With `losses`, `keep` is also given the
-    loss (runs,) of the state before, where it comes along with the step; else None. Where a hyperparameter that is a float
-    raises (x/0), all is done `again` with arrays alone, which hold inf or nan there.
+    loss (runs,) of the state before, where it comes along with the step; else None.
     """
     x, tracks = np.ascontiguousarray(course.x0.T), 1 + len(course.rule.slots)
-
-    def run(course: Course) -> None:
-        made = _flat(course, list(x), floats=False, losses=losses)
-        if made is None:
-            loop(*_stepwise(course, x), lambda state: keep(state, None), course.steps)
-        else:
-            parts = tracks * len(x)
-            loop(*made, lambda state: keep(state[:parts], state[-1] if losses else None), course.steps)
-
-    try:
-        run(course)
-    except ArithmeticError:
-        again()
-        run(replace(course, numbers={name: np.atleast_1d(value) for name, value in course.numbers.items()}))
+    made = _flat(course, list(x), floats=False, losses=losses)
+    if made is None:
+        loop(*_stepwise(course, x), lambda state: keep(state, None), course.steps)
+    else:
+        parts = tracks * len(x)
+        loop(*made, lambda state: keep(state[:parts], state[-1] if losses else None), course.steps)
 
 
 State = Sequence[Any]
@@ -302,7 +292,7 @@ def _flat(
             return lrs[n]
         return course.rate if plain else course.rate * course.factors[n]
 
-    first = 1.0 + course.age
+    first = ready(1.0 + course.age)
 
     def quiet(n: int, state: State) -> State:
         return step(*state, lr(n), n + first, *constants)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from core.maths import real
 from core.rule import Rule
 from core.surface import Surface
 
@@ -254,5 +255,5 @@ def _roots(rule: Rule, numbers: Mapping[str, Any], sizes: np.ndarray) -> np.ndar
 
 def _moved(rule: Rule, state: Sequence[np.ndarray], numbers: Mapping[str, Any]) -> list[np.ndarray]:
     """Direction and new slots after the gradient and the slots in `state`."""
-    moved = rule.update(*state, **numbers)
+    moved = rule.update(*state, **{name: real(value) for name, value in numbers.items()})
     return [np.asarray(part) for part in (moved if rule.slots else (moved,))]

@@ -32,6 +32,12 @@ def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> 
     decay = numbers.get("weight_decay")
     wants_t, wants_x = "t" in rule.needs, "x" in rule.needs
 
+    def updated(*args: Any, **supplied: Any) -> Any:
+        try:
+            return update(*args, **supplied, **hypers)
+        except ArithmeticError:  # numbers that are floats raise where arrays hold inf or nan
+            return update(*args, **{name: maths.real(value) for name, value in (supplied | hypers).items()})
+
     def step(x: Parts, g: Parts, slots: Sequence[Parts], lr: Any, t: Any, draw: Parts) -> tuple[list[Any], list[Any]]:
         for effect in chain:
             g = effect(g, x, draw)
@@ -40,7 +46,7 @@ def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> 
         for part, slope, held in zip(x, g, slots, strict=True):
             if wants_x:
                 supplied["x"] = part
-            direction, *new = update(slope, *held, **supplied, **hypers)
+            direction, *new = updated(slope, *held, **supplied)
             moved.append(part - lr * (direction if decay is None else direction + decay * part))
             kept.append(new)
         return moved, kept
@@ -139,7 +145,7 @@ def _by_slot(slots: Sequence[Sequence[Any]]) -> list[Any]:
     return [slot for together in zip(*slots, strict=True) for slot in together]
 
 
-class Step(float):
+class Step(maths.Real):
     """The step's number t, from 1, as rules on arrays see it.
 
     `beta**t` of a hyperparameter is kept as a running product: it costs a multiplication, not a power, and it is the same
@@ -162,7 +168,7 @@ class Step(float):
         for _ in range(int(self - done)):
             product = product * base
         self.powers[identity(base)] = float(self), product
-        return product
+        return maths.kin(product, base)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if ufunc is np.power and inputs[1] is self:

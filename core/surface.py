@@ -12,10 +12,8 @@ import numpy as np
 
 from core.formula import Formula
 from core.hyper import Hyper, declared
+from core.wells import Place, Point, Points, Valley, listed, nearest, wells_at
 
-Point = tuple[float, float]
-Points = tuple[Point, ...]
-Place = Points | Callable[..., Points]
 Domain = tuple[Point, Point]
 
 ANGLE = Hyper(-180.0, 180.0, name="angle", default=0.0, help="Turns the whole surface about its centre, in degrees.")
@@ -27,7 +25,8 @@ class Surface:
 
     `minima` are the global minima, `local_minima` and `saddles` the other known critical points, all of them at the present
     parameters and rotation. `rotated` turns surface, start and critical points counter-clockwise about the domain's
-    centre and leaves the domain, which is only a window, where it is.
+    centre and leaves the domain, which is only a window, where it is. `everywhere` says that nothing in the whole plane is
+    lower than the global minima; otherwise they are the lowest points of the domain, however turned, alone.
     """
 
     key: str
@@ -42,6 +41,7 @@ class Surface:
     own_minima: Place = field(repr=False)
     own_local_minima: Place = field(repr=False)
     own_saddles: Place = field(repr=False)
+    everywhere: bool = True
     parameters: tuple[float, ...] = ()
     angle: float = 0.0
 
@@ -70,22 +70,49 @@ class Surface:
     @property
     def minima(self) -> Points:
         """The global minima; empty where the surface is unbounded below."""
-        return self.turned(self._place(self.own_minima))
+        return self._points(self.own_minima)
 
     @property
     def local_minima(self) -> Points:
         """Further, higher minima that are known."""
-        return self.turned(self._place(self.own_local_minima))
+        return self._points(self.own_local_minima)
 
     @property
     def saddles(self) -> Points:
         """Critical points from which the surface goes both up and down."""
-        return self.turned(self._place(self.own_saddles))
+        return self._points(self.own_saddles)
+
+    @property
+    def caveat(self) -> str:
+        """One sentence on how far the minimum can be relied on; empty where it is the lowest of all, or there is none."""
+        if self.everywhere or not self.minima:
+            return ""
+        return "The minimum is the lowest point of this map alone: further out the surface falls below it."
+
+    @property
+    def wells(self) -> tuple[str, ...]:
+        """What its known minima are called, points and curves, the global ones first."""
+        return tuple(
+            self._called(well)
+            for well in wells_at(self.own_minima, self.parameters) + wells_at(self.own_local_minima, self.parameters)
+        )
 
     @property
     def lowest(self) -> float | None:
-        """The value at the global minimum; None where the surface is unbounded below."""
-        return float(self.value(self.minima).min()) if self.minima else None
+        """The value at the global minimum, the same at every angle; None where the surface is unbounded below."""
+        return float(self.alone.floor) if self.minima else None
+
+    def above(self, losses: Any) -> np.ndarray:
+        """Losses (...) as heights above the global minimum; see `Family.above`."""
+        return self.alone.above(losses)
+
+    def below(self, losses: Any) -> np.ndarray:
+        """Which of the losses (...) are lower than the global minimum; see `Family.below`."""
+        return self.alone.below(losses)
+
+    def nearest(self, points: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The known minimum nearest to each of the points (..., 2); see `Family.nearest`."""
+        return self.alone.nearest(points)
 
     def value(self, points: Any) -> np.ndarray:
         """f at points (..., 2) → (...)."""
@@ -121,6 +148,11 @@ class Surface:
         """What f depends on besides x and y: the rotation, if there is one, and the parameters."""
         return (*self._turn, *self.centre, *self.parameters) if self.angle else self.parameters
 
+    @cached_property
+    def alone(self) -> "Family":
+        """The surface as a family of one."""
+        return self.across()
+
     def across(self, *, start: Any = None, **values: Any) -> "Family":
         """This surface at many parameters and angles at once: each of `values` is (runs,), the angle in degrees.
 
@@ -135,10 +167,14 @@ class Surface:
         x, y = np.moveaxis(np.asarray(self.start if start is None else start, dtype=np.float64), -1, 0)
         turn: tuple[Any, Any] | None = self._turn if self.angle else None
         if angles is not None:
-            cos, sin = np.array([_turn_of(angle) for angle in angles.tolist()]).T
+            different, which = np.unique(angles, return_inverse=True)
+            cos, sin = np.array([_turn_of(angle) for angle in different.tolist()]).T[:, which]
             x, y = _carried(*self._unturned(x, y), cos, sin, *self.centre)
             turn = cos, sin
         return Family(
+            surface=self,
+            parameters=tuple(now.values()),
+            turn=turn,
             height=_height_turned(self.formula) if turn else self.formula.value,
             partials=_partials_turned(self.formula) if turn else self.formula.gradient,
             constants=(*turn, *self.centre, *now.values()) if turn else tuple(now.values()),
@@ -166,8 +202,12 @@ class Surface:
     def _unturned(self, x: Any, y: Any) -> tuple[Any, Any]:
         return _carried(x, y, *self._turn, *self.centre, back=True) if self.angle else (x, y)
 
-    def _place(self, place: Place) -> Points:
-        return place(*self.parameters) if callable(place) else place
+    def _points(self, place: Place) -> Points:
+        return self.turned(listed(wells_at(place, self.parameters)))
+
+    def _called(self, well: Point | Valley) -> str:
+        where = [f"{x:.3g}, {y:.3g}" for x, y in self.turned(listed([well]))]
+        return " through ".join([well.title, *where] if isinstance(well, Valley) else where)
 
 
 def _found(module: str, key: str, parameters: tuple[float, ...], angle: float) -> Surface:
@@ -176,8 +216,14 @@ def _found(module: str, key: str, parameters: tuple[float, ...], angle: float) -
 
 @dataclass(frozen=True, eq=False)
 class Family:
-    """A surface at many parameters at once: `constants` are floats or (runs,), `start` is (2,) or (runs, 2)."""
+    """A surface at many parameters and angles at once.
 
+    `parameters`, the `turn` (cosine and sine) and `constants` are floats or (runs,), `start` is (2,) or (runs, 2).
+    """
+
+    surface: Surface
+    parameters: tuple[Any, ...]
+    turn: tuple[Any, Any] | None
     height: Callable[..., Any]
     partials: Callable[..., tuple[Any, Any]]
     constants: tuple[Any, ...]
@@ -190,6 +236,49 @@ class Family:
     def grad(self, points: Any) -> np.ndarray:
         """The gradient at points (..., runs, 2) → (..., runs, 2)."""
         return _grad(self, points)
+
+    @cached_property
+    def floor(self) -> Any:
+        """What heights are measured from, a float or (runs,): the value at each global minimum, 0 where there is none."""
+        heights = [self.surface.formula.value(x, y, *self.parameters) for x, y in self._minima]
+        return np.minimum.reduce(np.broadcast_arrays(*heights)) if heights else 0.0
+
+    @cached_property
+    def _slack(self) -> Any:
+        """How far below its minimum rounding alone may take a surface's computed value."""
+        slack = [self.surface.formula.rounding(x, y, *self.parameters) for x, y in self._minima]
+        return np.maximum.reduce(np.broadcast_arrays(*slack)) if slack else 0.0
+
+    @property
+    def _minima(self) -> Points:
+        return listed(wells_at(self.surface.own_minima, self.parameters))
+
+    def above(self, losses: Any) -> np.ndarray:
+        """Losses (..., runs) as heights above each surface's global minimum; as they are where there is none.
+
+        Within rounding of the minimum the height is 0; negative it is for a loss that is lower than what is called the
+        minimum, as may be met outside the domain where the surface's claims do not hold `everywhere`.
+        """
+        losses = np.asarray(losses, dtype=np.float64)
+        if not self.surface.minima:
+            return losses
+        heights = losses - self.floor
+        return np.where((heights < 0) & (heights >= -self._slack), 0.0, heights)
+
+    def below(self, losses: Any) -> np.ndarray:
+        """Which of the losses (..., runs) are lower than the global minimum by more than rounding; none where there is none."""
+        return (self.above(losses) < 0) & bool(self.surface.minima)
+
+    def nearest(self, points: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Of each surface's `wells` the one nearest to the points (..., runs, 2): its place and how far it is, (..., runs).
+
+        A minimum keeps its place at all parameters and angles. −1 and inf where none is known.
+        """
+        x, y = _coordinates(points)
+        if self.turn:
+            x, y = _carried(x, y, *self.turn, *self.surface.centre, back=True)
+        known = wells_at(self.surface.own_minima, self.parameters) + wells_at(self.surface.own_local_minima, self.parameters)
+        return nearest(known, x, y, self.parameters)
 
 
 def _value(field: "Surface | Family", points: Any) -> np.ndarray:
@@ -253,8 +342,12 @@ def surface(
     minima: Place = (),
     local_minima: Place = (),
     saddles: Place = (),
+    everywhere: bool = True,
 ) -> Callable[[Callable[..., Any]], Surface]:
-    """Declare a surface from its formula f(x, y, *, parameters); a place is points, or their function of the parameters."""
+    """Declare a surface from its formula f(x, y, *, parameters); a place is points, or their function of the parameters.
+
+    Minima may also be curves, `Valley`s; a global one has a `point`. `everywhere`: see Surface.
+    """
 
     def declare(function: Callable[..., Any]) -> Surface:
         hypers = declared(function)
@@ -274,6 +367,7 @@ def surface(
             own_minima=minima,
             own_local_minima=local_minima,
             own_saddles=saddles,
+            everywhere=everywhere,
             parameters=tuple(hyper.default for hyper in hypers.values()),
         )
 

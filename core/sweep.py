@@ -25,7 +25,7 @@ from core.simulate import (
     valued,
     within,
 )
-from core.surface import ANGLE, Surface
+from core.surface import ANGLE, Family, Surface
 from core.trajectory import Trajectory
 from core.workers import workers
 
@@ -43,6 +43,10 @@ PIECE = 256
 
 PATIENCE = 0.02
 """Seconds between looks at whether a shared sweep was cancelled."""
+
+
+Level = float | np.ndarray | None
+"""A threshold for all cells, or one for each (cells,); None where no steps are counted."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class Sweep:
     best: np.ndarray
     stopped: np.ndarray
     x: np.ndarray = field(repr=False)
-    _counted: Callable[[float], np.ndarray] = field(repr=False)
+    _counted: Callable[[Any], np.ndarray] = field(repr=False)
+    _surfaces: Callable[[], Family] | None = field(repr=False)
 
     @property
     def complete(self) -> bool:
@@ -77,12 +82,41 @@ class Sweep:
         """
         return self._counted(threshold)
 
+    def above(self, losses: np.ndarray) -> np.ndarray:
+        """Losses of all cells as heights above the minimum of each one's own surface; see `Family.above`."""
+        return self._family.above(losses.ravel()).reshape(losses.shape)
+
+    @property
+    def left(self) -> np.ndarray:
+        """bool, whether the run has been below what its surface calls the minimum."""
+        return self._family.below(self.best.ravel()).reshape(self.best.shape)
+
+    def steps_within(self, height: float) -> np.ndarray:
+        """The first step at which the loss is within so much of the minimum of the cell's own surface, or of 0 without one.
+
+        steps+1 where it never is, and for runs that have `left`. Free for the height that `sweep` was given as `within`.
+        """
+        return np.where(self.left, self.steps + 1, self._counted(self._family.floor + height))
+
     def reached(self, points: Sequence[Sequence[float]], within: float = math.inf) -> np.ndarray:
         """Which of the points (parameters,) the run ended nearest to; −1 where it diverged or is not `within` that distance."""
         with np.errstate(all="ignore"):
             far = np.sqrt(((self.x[..., None, :] - np.asarray(points, dtype=np.float64)) ** 2).sum(axis=-1))
         near = (self.stopped > self.steps) & (far.min(axis=-1) <= within)
         return np.where(near, far.argmin(axis=-1), -1)
+
+    def ended(self, within: float = math.inf) -> np.ndarray:
+        """Which of its surface's `wells` the run ended nearest to; −1 where it diverged or is not `within` that distance."""
+        which, far = self._family.nearest(self.x.reshape(-1, 2))
+        near = (self.stopped.ravel() > self.steps) & (far <= within)
+        return np.where(near, which, -1).reshape(self.stopped.shape)
+
+    @property
+    def _family(self) -> Family:
+        """The surface of every cell, in the order of the grid; ValueError for an objective that is none."""
+        if self._surfaces is None:
+            raise ValueError("this sweep has no minima to speak of: its objective is not a surface")
+        return self._surfaces()
 
 
 def sweep(
@@ -93,6 +127,7 @@ def sweep(
     start: Any = None,
     hypers: Mapping[str, Any] | None = None,
     threshold: float | None = None,
+    within: float | None = None,
     paired: bool = False,
     processes: int = 1,
     progress: Callable[[float], None] | None = None,
@@ -104,7 +139,8 @@ def sweep(
     An axis is a hyperparameter of the rule, a setting of the loop (noise, clip_norm, clip_value, weight_decay, l2), a
     parameter of the surface, "angle" (degrees; the start turns along), or "x" or "y" of the start. `start` is one point;
     `hypers` and the further `settings` are those of `simulate`, one number each. Every cell equals the run that `simulate`
-    makes alone. Cells whose steps to a `threshold` will be asked for are counted on the way.
+    makes alone. If their steps to a `threshold`, or to a height `within` which they are of their own surface's minimum, will be
+    asked for, these are counted on the way.
 
     With more than one of `processes` the work is shared among as many workers; the numbers are the same, bit for bit.
     `progress` is told the share done; when `should_stop` says True the sweep so far is returned.
@@ -128,22 +164,31 @@ def sweep(
     pieces = [{name: values[chunk] for name, values in flat.items()} for chunk in chunks]
     work = partial(_shared, processes=processes) if processes > 1 and len(pieces) > 1 else _in_turn
 
-    def outcome(level: float | None, progress: Callable[[float], None], should_stop: Callable[[], bool]) -> Outcome:
+    surfaces: Callable[[], Family] | None = None
+    if isinstance(objective, Surface):
+        surfaces = partial(objective.across, **{name: flat[name] for name in (*objective.hypers, ANGLE.name) if name in flat})
+    if within is not None:
+        threshold = (surfaces().floor if surfaces else 0.0) + within
+
+    def outcome(level: Level, progress: Callable[[float], None], should_stop: Callable[[], bool]) -> Outcome:
         whole = Outcome.unknown(math.prod(shape), course.x0.shape[1])
-        for chunk, part in zip(chunks, work(job, pieces, level, progress=progress, should_stop=should_stop), strict=False):
+        levels = [level[chunk] if isinstance(level, np.ndarray) else level for chunk in chunks]
+        parts = work(job, pieces, levels, progress=progress, should_stop=should_stop)
+        for chunk, part in zip(chunks, parts, strict=False):
             whole.final[chunk], whole.best[chunk], whole.stopped[chunk] = part.final, part.best, part.stopped
             whole.count[chunk], whole.x[chunk] = part.count, part.x
         return whole.shaped(shape)
 
     found = outcome(threshold, progress or _untold, should_stop or _never)
-    counts = {threshold: found.count}
+    counts = {np.array(threshold).tobytes(): found.count}
 
-    def counted(level: float) -> np.ndarray:
-        if level not in counts:
-            counts[level] = outcome(level, _untold, _never).count
-        return counts[level]
+    def counted(level: Level) -> np.ndarray:
+        key = np.array(level).tobytes()
+        if key not in counts:
+            counts[key] = outcome(level, _untold, _never).count
+        return counts[key]
 
-    return Sweep(grid, course.steps, found.final, found.best, found.stopped, found.x, counted)
+    return Sweep(grid, course.steps, found.final, found.best, found.stopped, found.x, counted, surfaces)
 
 
 def along(
@@ -213,14 +258,9 @@ def glimpsed(course: Course, rows: np.ndarray) -> Paths:
         done += len(piece)
         path.clear()
 
-    def again() -> None:
-        nonlocal done
-        done, stopped[:] = 0, course.steps + 1
-        path.clear()
-
     with np.errstate(all="ignore"):
         loop = partial(march, progress=_untold, should_stop=_never)
-        on_arrays(partial(loop, alive=lambda state: within(coordinates(state, parameters))), course, keep, again)
+        on_arrays(partial(loop, alive=lambda state: within(coordinates(state, parameters))), course, keep)
         if path:
             judge()
     left = np.searchsorted(rows, done)  # no run was alive any more
@@ -254,7 +294,7 @@ class Outcome:
 
 
 def reduced(
-    course: Course, level: float | None, *, progress: Callable[[float], None], should_stop: Callable[[], bool]
+    course: Course, level: Level, *, progress: Callable[[float], None], should_stop: Callable[[], bool]
 ) -> Outcome | None:
     """A course run to its end; None when it was cancelled."""
     _keep_memory()
@@ -294,14 +334,9 @@ def reduced(
             np.add(count, best > level, out=count)
         rows += 1
 
-    def again() -> None:
-        nonlocal rows, begin
-        rows, begin = 0, []
-        alive[:], stopped[:], best[:], count[:], course.rate[:] = True, course.steps + 1, np.inf, 0, rates
-
     with np.errstate(all="ignore"):
         loop = partial(march, alive=lambda state: bool(alive.any()), progress=progress, should_stop=should_stop)
-        on_arrays(loop, course, keep, again, losses=True)
+        on_arrays(loop, course, keep, losses=True)
         judge(height(x), [])
     if rows <= course.steps and alive.any():
         return None
@@ -336,9 +371,9 @@ Pieces = Sequence[Mapping[str, np.ndarray]]
 
 
 def _in_turn(
-    job: Job, pieces: Pieces, level: float | None, *, progress: Callable[[float], None], should_stop: Callable[[], bool]
+    job: Job, pieces: Pieces, levels: Sequence[Level], *, progress: Callable[[float], None], should_stop: Callable[[], bool]
 ) -> Iterator[Outcome]:
-    for i, piece in enumerate(pieces):
+    for i, (piece, level) in enumerate(zip(pieces, levels, strict=True)):
 
         def tell(share: float, done: int = i) -> None:
             progress((done + share) / len(pieces))
@@ -353,14 +388,14 @@ def _in_turn(
 def _shared(
     job: Job,
     pieces: Pieces,
-    level: float | None,
+    levels: Sequence[Level],
     *,
     progress: Callable[[float], None],
     should_stop: Callable[[], bool],
     processes: int,
 ) -> Iterator[Outcome]:
     """The pieces in order, each worked on by one of the workers."""
-    futures = [workers(processes).submit(_alone, job, piece, level) for piece in pieces]
+    futures = [workers(processes).submit(_alone, job, piece, level) for piece, level in zip(pieces, levels, strict=True)]
     try:
         for i, future in enumerate(futures):
             while not wait([future], timeout=PATIENCE).done:
@@ -373,7 +408,7 @@ def _shared(
             future.cancel()
 
 
-def _alone(job: Job, piece: Mapping[str, np.ndarray], level: float | None) -> Outcome:
+def _alone(job: Job, piece: Mapping[str, np.ndarray], level: Level) -> Outcome:
     part = reduced(job(piece), level, progress=_untold, should_stop=_never)
     assert part is not None  # nobody cancels it
     return part

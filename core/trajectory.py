@@ -7,6 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from core.surface import Family, Surface
+
 
 class Objective(Protocol):
     """What is minimised, for a whole batch of runs at once. A `start` (parameters,) makes `simulate`'s optional."""
@@ -66,6 +68,16 @@ class Trajectory:
         """(runs,) lowest value before the run stopped, the start included; inf where the start itself is beyond the bound."""
         return self._alive().min(axis=0)
 
+    @property
+    def left(self) -> np.ndarray:
+        """(runs,) bool, whether the run has been below what its surface calls the minimum."""
+        return self._surface.below(self.best) if self._surface else np.zeros(self.runs, dtype=bool)
+
+    @property
+    def height(self) -> np.ndarray:
+        """(steps+1, runs) value above the minimum of its surface, negative below it; the value itself where there is none."""
+        return self._surface.above(self.value) if self._surface else self.value
+
     @cached_property
     def gradient(self) -> np.ndarray:
         """(steps+1, runs, parameters) the objective's own gradient at x, before noise, clipping or decay."""
@@ -83,12 +95,26 @@ class Trajectory:
         reached = self._alive() <= threshold
         return np.where(reached.any(axis=0), reached.argmax(axis=0), self.steps + 1)
 
+    def steps_within(self, height: float) -> np.ndarray:
+        """(runs,) first step at which the value is within so much of the surface's minimum, or of 0 where there is none.
+
+        steps+1 where it never is, and for runs that have `left`.
+        """
+        floor = self._surface.floor if self._surface else 0.0
+        return np.where(self.left, self.steps + 1, self.steps_to(floor + height))
+
     def distance_to(self, points: Sequence[Sequence[float]]) -> np.ndarray:
         """(runs,) distance from the last position to the nearest of the points; inf for a run that diverged."""
         offsets = self.x[-1][:, None, :] - np.asarray(points, dtype=np.float64)
         with np.errstate(all="ignore"):
             nearest = np.sqrt((offsets**2).sum(axis=-1)).min(axis=1)
         return np.where(self.diverged, np.inf, nearest)
+
+    @property
+    def _surface(self) -> Family | None:
+        """What claims a minimum, where the objective does."""
+        family = self.objective.alone if isinstance(self.objective, Surface) else self.objective
+        return family if isinstance(family, Family) else None
 
     def _alive(self) -> np.ndarray:
         before = np.arange(self.steps + 1)[:, None] < self.stopped

@@ -22,12 +22,13 @@ LOWEST = 1e-16
 
 @dataclass(frozen=True)
 class Path:
-    """One run: its value of the number, positions (rows, 2), loss above the minimum (rows,), and whether it diverged."""
+    """One run: its value of the number, positions (rows, 2), loss above the minimum (rows,), NaN below it, and its fate."""
 
     value: float
     x: np.ndarray
     gap: np.ndarray
     diverged: bool
+    left: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Ground:
 
 @dataclass(frozen=True)
 class Line:
-    """One rule's outcome along the number: values (n,), loss above the minimum (n,), inf where it diverged."""
+    """One rule's outcome along the number: values (n,), loss above the minimum (n,), inf where it diverged or left below it."""
 
     title: str
     colour: str
@@ -67,7 +68,8 @@ def fan(paths: Sequence[Path], ground: Ground, side: Side, cursor: float) -> go.
     for path, colour, chosen in _coloured(paths, side, cursor):
         width = 3.5 if chosen else 1.3
         style = {"color": theme.CURSOR if chosen else colour, "width": width}
-        label = f"{side.title} {path.value:.4g}" + (", diverges" if path.diverged else "")
+        fates = [", leaves below the minimum"] * path.left + [", diverges"] * path.diverged
+        label = "".join([f"{side.title} {path.value:.4g}", *fates])
         faint = 0.25 if path.diverged and not chosen else 1.0
         figure.add_scatter(
             opacity=faint, x=path.x[:, 0], y=path.x[:, 1], mode="lines", line=style, name=label, showlegend=False
@@ -86,12 +88,13 @@ def curves(paths: Sequence[Path], side: Side, cursor: float) -> go.Figure:
     for path, colour, chosen in _coloured(paths, side, cursor):
         style = {"color": theme.CURSOR if chosen else colour, "width": 3.5 if chosen else 1.3}
         steps = np.arange(len(path.gap))
-        heights = np.where(path.gap > LOWEST, path.gap, LOWEST)
+        heights = np.maximum(path.gap, LOWEST)
         label = f"{side.title} {path.value:.4g}"
         figure.add_scatter(x=steps, y=heights, mode="lines", line=style, name=label, showlegend=False)
-    alive = np.concatenate([path.gap for path in paths if not path.diverged] or [np.array([1.0])])
+    alive = np.concatenate([np.zeros(0), *(path.gap[~np.isnan(path.gap)] for path in paths if not path.diverged)])
+    alive = alive if alive.size else np.array([1.0])
     start = paths[0].gap[0]
-    top = np.log10(max(alive.max(), 10 * start, LOWEST * 10))
+    top = np.log10(np.fmax(max(alive.max(), LOWEST * 10), 10 * start))
     low = np.log10(max(np.maximum(alive, LOWEST).min(), LOWEST))
     figure.update_yaxes(**logarithmic(low - 0.3, top + 0.3), **_TIDY)
     figure.update_xaxes(title="step", **_TIDY)

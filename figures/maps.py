@@ -23,6 +23,10 @@ TOUCH = 40
 """Points along each side that can be hovered and clicked: a heatmap itself does not answer."""
 
 
+UNDER = "left below the minimum"
+"""What is told of a cell whose run did."""
+
+
 @dataclass(frozen=True)
 class Side:
     """An axis: what it is called and whether it is logarithmic."""
@@ -54,13 +58,17 @@ class Shade:
 
 @dataclass(frozen=True)
 class Panel:
-    """One map: values (across,), (up,) and shades (across, up), NaN where there is nothing to tell; `edge` is a line."""
+    """One map: values (across,), (up,) and shades (across, up), NaN where there is nothing to tell; `edge` is a line.
+
+    `below` (across, up) are the cells whose run left below the minimum: they have a colour of their own.
+    """
 
     title: str
     across: np.ndarray
     up: np.ndarray
     shades: np.ndarray
     edge: tuple[np.ndarray, np.ndarray] | None = None
+    below: np.ndarray | None = None
 
 
 def maps(panels: Sequence[Panel], across: Side, up: Side, shade: Shade) -> list[go.Figure]:
@@ -72,6 +80,9 @@ def maps(panels: Sequence[Panel], across: Side, up: Side, shade: Shade) -> list[
 def _map(number: int, panel: Panel, across: Side, up: Side, shade: Shade, scale: Mapping[str, Any]) -> go.Figure:
     heights = height_of(panel.shades, shade).T.astype(np.float32)
     figure = go.Figure(go.Heatmap(x=panel.across, y=panel.up, z=heights, coloraxis="coloraxis", hoverinfo="skip"))
+    if panel.below is not None and panel.below.any():
+        one = {"colorscale": [[0, theme.BELOW], [1, theme.BELOW]], "showscale": False, "hoverinfo": "skip"}
+        figure.add_heatmap(x=panel.across, y=panel.up, z=np.where(panel.below, 1.0, np.nan).T.astype(np.float32), **one)
     if panel.edge:
         x, y = panel.edge
         inside = (x >= panel.across[0]) & (x <= panel.across[-1]) & (y >= panel.up[0]) & (y <= panel.up[-1])
@@ -129,7 +140,8 @@ def _touch(number: int, panel: Panel, across: Side, up: Side, shade: Shade) -> g
     """Invisible points over the map that answer the pointer with the nearest cell's value."""
     i, j = (np.unique(np.linspace(0, len(v) - 1, TOUCH).round().astype(int)) for v in (panel.across, panel.up))
     a, b = (grid.ravel() for grid in np.meshgrid(i, j, indexing="ij"))
-    told = [(shade.of(v), number) for v in panel.shades[a, b]]
+    gone = np.zeros(a.shape, dtype=bool) if panel.below is None else panel.below[a, b]
+    told = [(UNDER if left else shade.of(v), number) for v, left in zip(panel.shades[a, b], gone, strict=True)]
     unseen = {"marker": {"opacity": 0}}
     return go.Scatter(
         x=panel.across[a],

@@ -63,6 +63,9 @@ MAP = ("#12324f", "#1f5580", "#3f7fae", "#79aecb", "#b9d5e0", "#eae6d8", "#e9c99
 NOTHING = "rgba(186, 82, 82, 0.36)"
 """A map's cells that have nothing to tell: the run diverged, or never arrived."""
 
+BELOW = "rgba(120, 92, 176, 0.5)"
+"""A map's cells whose run left below what is called the minimum."""
+
 THEORY = "#d6246e"
 
 MISTAKE = "#d8602a"

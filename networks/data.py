@@ -1,7 +1,7 @@
 """Tables of inputs and targets, and what is done to them before a training: split, filled, scaled, as tensors."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
 
 import numpy as np
 import torch
@@ -10,6 +10,14 @@ from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import resample
 from sklearn.utils.class_weight import compute_class_weight
+
+from networks.encoding import Column, listed, one_hot, parted
+
+if TYPE_CHECKING:
+    from networks.columns import Written
+
+SCALED = {"none": "kept as it is", "standard": "scaled to mean 0, deviation 1", "minmax": "scaled to 0 to 1"}
+"""What is told of each way to scale."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +41,29 @@ class Table:
 
 
 @dataclass(frozen=True)
+class FileTable(Table):
+    """Rows as a text file has them; numbers to predict are not yet in deviations, nor words ones and zeros.
+
+    columns  what the features are; empty for pixels
+    target   the name of the target
+    remarks  a sentence for each thing that was found out about the file
+    written  how the file is read again
+    """
+
+    columns: tuple[Column, ...] = ()
+    target: str = ""
+    remarks: tuple[str, ...] = ()
+    written: "Written | None" = None
+
+
+@dataclass(frozen=True)
 class Data:
     """Three sets as tensors.
 
     x_*    (rows, features) float32, flat whatever `shape` says of one input; token numbers int64
     y_*    (rows,) int64 for classes; (rows, outputs) float32 for a regression
     notes  a sentence for each thing that was done to the rows, beside splitting and scaling them
+    told   for each column of a file its name, what it holds, and what was done to it
     """
 
     x_train: torch.Tensor
@@ -51,6 +76,7 @@ class Data:
     classes: tuple[str, ...] = ()
     vocabulary: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    told: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,8 +144,10 @@ def split(
 def prepared(table: Table, seed: int, preparation: Preparation = Preparation()) -> Data:
     """The table split, missing values filled, outliers clipped, scaled, balanced and made noisy, in this order.
 
+    Where it has columns, those of no use are left out, and words become ones and zeros, which are neither clipped nor scaled.
+
     Split, draws and noise come from `seed`. Raises ValueError for too few rows, for a feature that has no value in the
-    training set, and for a preparation that the table does not admit.
+    training set, for columns of which none is of use, and for a preparation that the table does not admit.
     """
     wanted, y, notes = preparation, table.y, []
     scaling = table.scaling if wanted.scaling == "own" else wanted.scaling
@@ -129,6 +157,16 @@ def prepared(table: Table, seed: int, preparation: Preparation = Preparation()) 
         raise ValueError("balance = 'oversample' is not allowed: the target is a number, so there are no classes to balance")
     train, val, test = split(table, seed, fold=wanted.fold, folds=wanted.folds)
     parts = [table.x[rows] for rows in (train, val, test)]
+    file, hot, told = table if isinstance(table, FileTable) else None, None, ()
+    if file and file.columns:
+        gone, measured, words = parted(file.columns, parts[0])
+        hot, levels = one_hot([file.columns[i] for i in words], [part[:, words] for part in parts])
+        parts = [part[:, measured] for part in parts]
+        gaps = np.sum([np.isnan(part).sum(axis=0) for part in parts], axis=0).tolist()
+        filled = [f"{gap} missing, filled with the median; " if gap else "" for gap in gaps]
+        became = {i: f"left out: it {why}" for i, why in gone.items()} | dict(zip(words, levels, strict=True))
+        became |= {i: f"{gap}{SCALED[scaling]}" for i, gap in zip(measured, filled, strict=True)}
+        told = tuple((column.name, column.read, became[i]) for i, column in enumerate(file.columns))
     missing = sum(int(np.isnan(part).sum()) for part in parts)
     if missing:
         parts = _filled(parts)
@@ -138,6 +176,14 @@ def prepared(table: Table, seed: int, preparation: Preparation = Preparation()) 
         if clipped:
             notes.append(f"{_were(clipped, 'value')} set to 1.5 quartile ranges beyond the quartiles of the training set.")
     parts = _scaled(parts, scaling)
+    if hot is not None:
+        parts = [np.concatenate(pair, axis=1) for pair in zip(parts, hot, strict=True)]
+    if file:
+        told += (_target_told(file),)
+        if not table.classes:
+            y, note = in_deviations(y, train, file.target)
+            notes.append(note)
+        notes += file.remarks
     if wanted.balance == "oversample":
         again = _drawn_again(y[train], seed)
         train, parts[0] = np.concatenate([train, train[again]]), np.concatenate([parts[0], parts[0][again]])
@@ -157,11 +203,24 @@ def prepared(table: Table, seed: int, preparation: Preparation = Preparation()) 
         y_val=targets[1],
         x_test=inputs[2],
         y_test=targets[2],
-        shape=table.shape,
+        shape=table.shape if hot is None else (parts[0].shape[1],),
         classes=table.classes,
         vocabulary=table.vocabulary,
         notes=tuple(notes),
+        told=told,
     )
+
+
+def in_deviations(y: np.ndarray, train: np.ndarray, name: str) -> tuple[np.ndarray, str]:
+    """A target (rows, 1) in deviations from the mean, both of the training rows, and a sentence that tells them.
+
+    Raises ValueError for one that is the same in all of them.
+    """
+    mean, deviation = float(y[train].mean()), float(y[train].std())
+    if not deviation:
+        raise ValueError(f"the target {name!r} has one value in the training rows, {mean:g}: it must have more")
+    told = f"{name} is a number to predict, told in deviations: 0 is {mean:.4g}, 1 is {deviation:.4g} more."
+    return (y - mean) / deviation, told
 
 
 def class_weights(y_train: torch.Tensor | np.ndarray) -> np.ndarray:
@@ -175,6 +234,13 @@ def _divided(rows: np.ndarray, table: Table, held: int, seed: int) -> tuple[np.n
     stratify = table.y[rows] if table.classes else None
     rest, out = train_test_split(rows, test_size=held, random_state=seed, stratify=stratify)
     return np.asarray(rest), np.asarray(out)
+
+
+def _target_told(table: FileTable) -> tuple[str, str, str]:
+    """The target's line beside those of the columns."""
+    many = len(table.classes)
+    what = f"{many} classes: {listed(table.classes)}" if many else "a number to predict, in deviations of the training rows"
+    return table.target, "the target", what
 
 
 def _were(many: int, what: str) -> str:
@@ -200,7 +266,7 @@ def _clipped(parts: list[np.ndarray]) -> tuple[list[np.ndarray], int]:
 
 
 def _scaled(parts: list[np.ndarray], scaling: str) -> list[np.ndarray]:
-    if scaling == "none":
+    if scaling == "none" or not parts[0].shape[1]:
         return parts
     scaler = (StandardScaler if scaling == "standard" else MinMaxScaler)().fit(parts[0])
     return [np.asarray(scaler.transform(part)) for part in parts]

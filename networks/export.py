@@ -43,7 +43,7 @@ def script(training: Training, run: int) -> str:
     if training.begun:
         raise ValueError(f"the run was forked at step {training.begun}: a script is only made of a run from its beginning")
     task, regime, (key, numbers, seed) = training.task, training.regime, numbers_of(training, run)
-    steps = int(min(training.stopped[run], training.finished[run], training.metric_steps[-1]))
+    steps = int(min(training.kept[run], training.metric_steps[-1]))
     definitions = [_losses(task.model.measure), *([_factors(regime.schedule)] if _varies(regime.schedule) else [])]
     sections = [
         _settings(regime, seed),

@@ -1,8 +1,6 @@
-"""Tables from a user's own files: MNIST's IDX format, CIFAR-10's batches, CSV."""
+"""Tables from a user's own folder: MNIST's IDX format, CIFAR-10's batches."""
 
-import csv
 import gzip
-import io
 import math
 import os
 import pickle
@@ -22,15 +20,6 @@ CIFAR10_BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4
 
 MOST_BYTES = 2**28
 """An image file may unpack to so many bytes: more than any of MNIST's and CIFAR-10's kin but the largest of EMNIST."""
-
-MISSING = {"", "?", "na", "nan"}
-"""Cells without a value, in small letters."""
-
-LARGEST = 1e30
-"""Larger numbers, squared, are beyond what float32 holds."""
-
-MOST_CLASSES = 20
-"""Different whole numbers in a target column that still count as classes."""
 
 
 def mnist_folder(folder: str | Path, root: Path | None = None) -> Table:
@@ -71,27 +60,6 @@ def cifar10_folder(folder: str | Path, root: Path | None = None) -> Table:
     batches = [_cifar10_batch(Folder(Path(folder), root), name) for name in CIFAR10_BATCHES]
     pixels, labels = (np.concatenate(part) for part in zip(*batches, strict=True))
     return Table(_pixels(pixels), labels.astype(int), CIFAR10_CLASSES, (3, 32, 32), "none")
-
-
-def csv_table(text: str, target: str | None = None) -> Table:
-    """Columns of numbers and a target, which is the last column unless another is named; commas, semicolons or tabs between.
-
-    The first line names the columns, unless it has a number: then they are "column 1", "column 2" and so on. Empty cells,
-    "?", "NA" and "NaN" are missing values. Words in the target are classes, and so are at most 20 different whole numbers
-    with three rows or more each on average; any other target is a number to predict, in deviations over all rows.
-
-    Raises ValueError, naming column or line, for rows of unequal length, fewer than 10 rows, words outside the target, a
-    column without a value, a target that has a gap or only one value, and a target that is no column.
-    """
-    names, lines, rows = _cells(text.removeprefix("\ufeff"))
-    if target is not None and target not in names:
-        raise ValueError(f"target = {target!r} is not allowed: it must be one of {', '.join(names)}")
-    place = len(names) - 1 if target is None else names.index(target)
-    columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
-    cells = columns.pop(names[place])
-    x = np.stack([_numbers(name, column, lines) for name, column in columns.items()], axis=1)
-    y, classes = _target(names[place], cells, lines)
-    return Table(x, y, classes, (x.shape[1],))
 
 
 def _pixels(values: np.ndarray) -> np.ndarray:
@@ -210,70 +178,3 @@ def _batch(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     if not good:
         raise ValueError(f"{name} has data of shape {pixels.shape} for {len(labels)} labels: it must be 3072 bytes a label")
     return pixels, labels
-
-
-def _cells(text: str) -> tuple[list[str], list[int], list[list[str]]]:
-    """Names of the columns, and of every row its line and its cells, as many as there are names."""
-    head = next((line for line in text.splitlines() if line.strip()), "")
-    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count), skipinitialspace=True)
-    try:
-        found = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
-    except csv.Error as error:
-        raise ValueError(f"line {reader.line_num} is not CSV: {error}") from None
-    if not found:
-        raise ValueError("the file is empty: it must have a line for each row")
-    first = found[0][1]
-    if len(first) < 2:
-        raise ValueError("the file has one column: it must have two or more, with a comma, semicolon or tab between them")
-    for line, row in found:
-        if len(row) != len(first):
-            raise ValueError(f"line {line} has {len(row)} cells: it must have {len(first)}, like the first")
-    numbered = any(_is_number(cell) for cell in first)
-    names = [f"column {i}" if numbered or not cell else cell for i, cell in enumerate(first, 1)]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise ValueError(f"two columns are called {twice!r}: every column must have its own name")
-    rows = found if numbered else found[1:]
-    if len(rows) < 10:
-        raise ValueError(f"{len(rows)} rows are too few: there must be 10 or more")
-    return names, [line for line, _ in rows], [row for _, row in rows]
-
-
-def _is_number(cell: str) -> bool:
-    """Whether a cell holds a number, finite or not."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _numbers(name: str, cells: list[str], lines: list[int]) -> np.ndarray:
-    """(rows,) float64, NaN where missing."""
-    for line, cell in zip(lines, cells, strict=True):
-        if cell.lower() not in MISSING and not _is_number(cell):
-            raise ValueError(f"column {name!r} has {cell!r} in line {line}: only the target may have words")
-        if cell.lower() not in MISSING and not abs(float(cell)) <= LARGEST:
-            raise ValueError(f"column {name!r} has {cell!r} in line {line}: numbers must be within ±{LARGEST:g}")
-    if all(cell.lower() in MISSING for cell in cells):
-        raise ValueError(f"column {name!r} has no value: a column must have at least one number")
-    return np.array([np.nan if cell.lower() in MISSING else float(cell) for cell in cells])
-
-
-def _target(name: str, cells: list[str], lines: list[int]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Class numbers (rows,) and the classes' names, or (rows, 1) in deviations and no names."""
-    for line, cell in zip(lines, cells, strict=True):
-        if cell.lower() in MISSING:
-            raise ValueError(f"line {line} has no value in the target column {name!r}: every row must have one")
-        if _is_number(cell) and not abs(float(cell)) <= LARGEST:
-            raise ValueError(f"the target column {name!r} has {cell!r} in line {line}: numbers must be within ±{LARGEST:g}")
-    words = not all(_is_number(cell) for cell in cells)
-    values, y = np.unique(np.array(cells) if words else np.array(cells, dtype=float), return_inverse=True)
-    if len(values) < 2:
-        raise ValueError(f"the target column {name!r} has one value, {cells[0]}: it must have two or more")
-    if words:
-        return y, tuple(str(value) for value in values)
-    if len(values) <= min(MOST_CLASSES, len(cells) / 3) and (values == values.round()).all():
-        return y, tuple(f"{value:.0f}" for value in values)
-    numbers = values[y]
-    return ((numbers - numbers.mean()) / numbers.std())[:, None], ()

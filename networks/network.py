@@ -172,12 +172,14 @@ class Network:
         *,
         which: np.ndarray | None = None,
         should_stop: Callable[[], bool] | None = None,
+        unweighted: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """The mean loss (runs,) on some rows, its gradient (runs, P), and for classes the share that is right (runs,).
 
         x is (runs or 1, rows, features), y (runs or 1, rows) or (runs or 1, rows, out); `weights` (runs or 1, rows) are what
-        each row counts for in the mean. With `which` (runs,) there are as many x, y and weights as it has different numbers,
-        and it says whose each run sees. More rows than PIECE has room for go through in pieces, whose gradients are summed.
+        each row counts for in the mean; to `unweighted` (runs,) is added the mean in which every row counts once. With `which`
+        (runs,) there are as many x, y and weights as it has different numbers, and it says whose each run sees. More rows than
+        PIECE has room for go through in pieces, whose gradients are summed.
 
         Raises Stopped when `should_stop` says True on the way.
         """
@@ -200,6 +202,8 @@ class Network:
                 each, delta = self.measure.function(outputs, mine)
                 if right is not None and self.measure.right:
                     right[runs] += self.measure.right(outputs, mine).sum(axis=1) / rows
+                if unweighted is not None:
+                    unweighted[runs] += each.sum(axis=1) / rows
                 if shares is None:
                     loss[runs] += each.sum(axis=1) / rows
                     delta *= delta.dtype.type(1 / rows)

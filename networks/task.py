@@ -1,8 +1,9 @@
 """A network task: data, model and loss as one thing to be minimised."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 
 from core.cache import CACHE
 from networks.data import Data, Preparation, Table, prepared
@@ -55,6 +56,11 @@ class NetworkTask:
         """The data of a seed, split and scaled."""
         table = self.source.table if isinstance(self.source, Given) else _table(self.source, seed)
         return prepared(table, seed, self.preparation)
+
+    def fitting(self, data: Data) -> "NetworkTask":
+        """The task with as many inputs as the data have: how many a file's columns become is up to the training rows."""
+        features = data.x_train.shape[1]
+        return self if prod(self.shape) == features else replace(self, shape=(features,))
 
 
 @CACHE.keep

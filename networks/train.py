@@ -1,5 +1,6 @@
 """Many networks trained side by side: one stack of parameters, one stream of minibatches, a rule for every row or rows."""
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from core import DRIVER, Hyper, Schedule
 from core.hyper import declared
 from core.rule import Rule
 from core.simulate import DIVERGENCE_BOUND, L2, ClipNorm, ClipValue, WeightDecay, march, scheduled
-from core.step import step_of
+from core.step import Step, step_of
 from networks.data import Data
 from networks.data import class_weights as class_weights_of
 from networks.images import Augmentation, augmented
@@ -81,6 +82,7 @@ class Regime:
     settings: Mapping[str, float]
     class_weights: bool
     augmentation: Augmentation | None
+    keep_best: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,19 +102,24 @@ class Snapshot:
 class Training:
     """What a training leaves behind. Runs are entrants × their values × seeds, the seeds running fastest.
 
-    x0, x         (runs, P) parameters before and after; the rows of x0 of one seed are identical
+    x0, x         (runs, P) parameters before and after; the rows of x0 of one seed are identical; see `kept`
     loss          (steps, runs) minibatch loss before each update; NaN once a run has stopped
+    unweighted    (steps, runs) the same with every row counting once, whatever the weights of the classes
     accuracy      (steps, runs) the share of the minibatch that was classified well before each update; NaN for a regression
     batches       (steps, batch_size) row indices into the training set, the same for every run; (steps, seeds, batch_size)
                   where there are several seeds
-    stopped       (runs,) int, the first step after which loss or parameters are beyond all bounds; steps+1 where none
+    stopped       (runs,) int, the first step after which loss or parameters are beyond all bounds, or which its rule could
+                  not make; steps+1 where none
     finished      (runs,) int, the step at which patience was at an end; steps+1 where it was not
     metrics       {name: (records, runs)} recorded on the way: val_loss, val_accuracy, train_loss and train_accuracy (means
-                  over the minibatches since the last record), grad_norm, update_norm, lr
+                  over the minibatches since the last record, every row counting once), grad_norm and update_norm of the last
+                  step, lr; NaN where there is none, as of a gradient before the first step or once a run has ended
     metric_steps  (records,) the steps after which they were
     snapshots     where all runs were at some of them, to go on from
     since         for every block of rows how many steps were made before its rule's first
     begun         the step it started from: not 0 for a fork
+    best          (runs, P) the parameters at the record of the lowest validation loss; None where they are not kept
+    reasons       {run: a sentence} for each whose rule could not make a step
     """
 
     task: NetworkTask
@@ -122,6 +129,7 @@ class Training:
     x0: np.ndarray = field(repr=False)
     x: np.ndarray = field(repr=False)
     loss: np.ndarray = field(repr=False)
+    unweighted: np.ndarray = field(repr=False)
     accuracy: np.ndarray = field(repr=False)
     batches: np.ndarray = field(repr=False)
     stopped: np.ndarray
@@ -131,6 +139,8 @@ class Training:
     snapshots: Sequence[Snapshot] = field(repr=False)
     since: Sequence[int] = field(repr=False)
     begun: int = 0
+    best: np.ndarray | None = field(default=None, repr=False)
+    reasons: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def runs(self) -> int:
@@ -145,6 +155,29 @@ class Training:
     def diverged(self) -> np.ndarray:
         """(runs,) bool."""
         return self.stopped <= self.steps
+
+    @cached_property
+    def kept(self) -> np.ndarray:
+        """(runs,) int, the step after which a run had the parameters that `x` holds.
+
+        It is the last that it made; but where patience ended a run whose best is kept, that of its lowest validation loss.
+        """
+        last = np.minimum(np.minimum(self.stopped, self.finished), self.steps)
+        if self.best is None:
+            return last
+        losses = np.where(self.metric_steps[:, None] <= self.finished, self.metrics["val_loss"], np.inf)
+        return np.where(self.finished <= self.steps, self.metric_steps[_lowest(losses)], last)
+
+    def final(self, name: str) -> np.ndarray:
+        """(runs,) a metric where a run had the parameters that `x` holds, or at the last record where that was later."""
+        at = np.searchsorted(self.metric_steps, self.kept).clip(max=len(self.metric_steps) - 1)
+        return self.metrics[name][at, np.arange(self.runs)]
+
+    @property
+    def curves(self) -> dict[str, np.ndarray]:
+        """The metrics of every run as far as it went: NaN at the records after its end."""
+        over = self.metric_steps[:, None] > np.minimum(self.stopped, self.finished)
+        return {name: np.where(over, np.nan, values) for name, values in self.metrics.items()}
 
     @cached_property
     def tested(self) -> dict[str, np.ndarray]:
@@ -183,6 +216,7 @@ def train(
     patience: Patience = 0,
     class_weights: bool = False,
     augmentation: Augmentation | None = None,
+    keep_best: bool = True,
     watch: Watch = None,
     progress: Progress = None,
     should_stop: ShouldStop = None,
@@ -192,9 +226,11 @@ def train(
     All runs of a seed begin at the same parameters and see the same minibatches, dropout and augmentation, all from the
     seed; with several seeds every entrant runs once with each, on the first one's split of the data. The gradient is that of
     the loss, plus l2·x, plus l1·sign(x), then clipped by value, then by norm over all parameters; then x ← x −
-    lr·factor(t)·(direction + weight_decay·x). An entrant's own weight_decay and so on go before the common one. A run that
-    diverges is frozen and marked in `stopped`; the others are what they would have been without it. `watch` is given the
-    training so far at every record; when `should_stop` says True the training so far is returned.
+    lr·factor(t)·(direction + weight_decay·x), in which x is every parameter, biases too. An entrant's own weight_decay and so
+    on go before the common one. A run that diverges, or whose rule raises an exception, is frozen and marked in `stopped`;
+    the others are what they would have been without it. A run that patience ends has the parameters of its lowest validation
+    loss at the end, with `keep_best`, or else its last. `watch` is given the training so far at every record; when
+    `should_stop` says True the training so far is returned.
 
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
     """
@@ -206,7 +242,7 @@ def train(
     if dtype not in PRECISIONS:
         raise ValueError(f"dtype = {dtype!r} is not allowed: it must be one of {', '.join(PRECISIONS)}")
     steps = int(_one_for_all(STEPS, steps))
-    regime = Regime(steps, batch_size, seeds, dtype, scheduled(schedule), settings, class_weights, augmentation)
+    regime = Regime(steps, batch_size, seeds, dtype, scheduled(schedule), settings, class_weights, augmentation, keep_best)
     return Trainer(task, regime, entrants).train(watch, progress, should_stop)
 
 
@@ -235,9 +271,9 @@ def fork(
 ) -> Training:
     """What would have become of one run had other rules or hyperparameters gone on after `step`, to the same last step.
 
-    The entrants start at the run's parameters after `step` and see the batches that it saw. One of the run's own rule goes
-    on with its slots and its count of steps, so an unchanged one repeats its parent exactly; another rule starts anew, and so
-    does patience.
+    The entrants start at the parameters that the run had after `step`, whichever it kept at its end, and see the batches that
+    it saw. One of the run's own rule goes on with its slots and its count of steps, so an unchanged one repeats its parent
+    exactly; another rule starts anew, and so does patience.
 
     Raises ValueError for a step or run that the training has not.
     """
@@ -267,8 +303,9 @@ class Trainer:
         *,
         begun: int = 0,
     ) -> None:
-        self.task, self.regime, self.entrants = task, regime, entrants
         self.data = data or task.load(regime.seeds[0])
+        task = task.fitting(self.data)
+        self.task, self.regime, self.entrants = task, regime, entrants
         self.x_train, self.y_train = _rows(self.data, "train", regime.dtype)
         self.x_val, self.y_val = _rows(self.data, "val", regime.dtype)
         rows, steps, seeds = len(self.x_train), regime.steps, regime.seeds
@@ -291,12 +328,19 @@ class Trainer:
         self.slots = [[np.full_like(self.x[g.rows], value) for value in g.rule.slots.values()] for g in self.groups]
         self.updates = [_update(group) for group in self.groups]
         self.begun = self.taken = begun
-        self.loss, self.accuracy = (np.full((steps - begun, self.runs), np.nan) for _ in range(2))
+        self._unmeasured()
         self.stopped, self.finished = np.full(self.runs, steps + 1), np.full(self.runs, steps + 1)
         self.records: list[dict[str, np.ndarray]] = []
         self.record_steps: list[int] = []
         self.snapshots: list[Snapshot] = []
-        self.norm, self.moved = np.zeros(self.runs), np.zeros(self.runs)
+        self.norm, self.moved = np.full(self.runs, np.nan), np.full(self.runs, np.nan)
+        self.best: np.ndarray | None = None
+        self.reasons: dict[int, str] = {}
+
+    def _unmeasured(self) -> None:
+        """No loss of any step is known; where classes have no weights the two losses are one."""
+        self.loss, self.accuracy = (np.full((self.regime.steps - self.begun, self.runs), np.nan) for _ in range(2))
+        self.unweighted = self.loss if self.counts is None else self.loss.copy()
 
     def resume(self, after: Training, until: int) -> None:
         """Go to the latest state of an equal training that is kept and not past `until`, with what was recorded till there.
@@ -311,15 +355,18 @@ class Trainer:
         self.begun, self.taken, self.x0, self.x[:] = after.begun, last.step, after.x0, last.x
         self.slots = [[slot.copy() for slot in held] for _, held in last.slots]
         self.groups = [replace(group, since=since) for group, since in zip(self.groups, after.since, strict=True)]
-        self.loss, self.accuracy = (np.full((self.regime.steps - self.begun, self.runs), np.nan) for _ in range(2))
+        self._unmeasured()
         self.loss[:done], self.accuracy[:done] = after.loss[:done], after.accuracy[:done]
+        self.unweighted[:done] = after.unweighted[:done]
         for mine, theirs in ((self.stopped, after.stopped), (self.finished, after.finished)):
             mine[theirs <= last.step] = theirs[theirs <= last.step]
+        self.reasons = {run: reason for run, reason in after.reasons.items() if after.stopped[run] <= last.step}
         if last.step == after.begun:  # where a training stopped at once has half a record
             self.snapshots = []
             return
         self.record_steps = [step for step in after.metric_steps.tolist() if step <= last.step]
         self.records = [{k: v[i] for k, v in after.metrics.items()} for i in range(len(self.record_steps))]
+        self.best = None if after.best is None else after.best.copy()
 
     def adopt(self, parent: "Trainer", run: int) -> None:
         """Go on from where a run of another training is, with its slots where the rule is its own."""
@@ -386,18 +433,31 @@ class Trainer:
             x = np.stack([augmented(one, self.data.shape, chosen, rng) for one, rng in zip(x, streams, strict=True)])
         counts, luck = None if self.counts is None else self.counts[y], Luck(self.seeds, n)
         which = self.which if len(x) > 1 else None
-        loss, gradient, right = self.task.model.gradient(self.x, x, y, luck, counts, which=which, should_stop=should_stop)
+        unweighted = None if counts is None else np.zeros(self.runs)
+        loss, gradient, right = self.task.model.gradient(
+            self.x, x, y, luck, counts, which=which, unweighted=unweighted, should_stop=should_stop
+        )
         alive, noted = self.alive, n + 1 in self.marks
-        before, self.norm = (self.x.copy(), _norms(gradient)) if noted else (self.x, self.norm)
+        before, self.norm = (self.x.copy(), np.where(alive, _norms(gradient), np.nan)) if noted else (self.x, self.norm)
         self.loss[n - self.begun] = np.where(alive, loss, np.nan)
+        if unweighted is not None:
+            self.unweighted[n - self.begun] = np.where(alive, unweighted, np.nan)
         if right is not None:
             self.accuracy[n - self.begun] = np.where(alive, right, np.nan)
         for effect in self.effects:
             gradient = effect(gradient, self.x)
         for group, held, update in zip(self.groups, self.slots, self.updates, strict=True):
             part, lr = self.x[group.rows], np.multiply(group.hypers["lr"], self.factors[n]).astype(self.x.dtype)
-            (moved,), (kept,) = update([part], [gradient[group.rows]], [held], lr, n + 1.0 - group.since, [])
             going = alive[group.rows]
+            if not going.any():
+                continue
+            try:
+                (moved,), (kept,) = update([part], [gradient[group.rows]], [held], lr, Step.after(n - group.since, {}), [])
+            except MemoryError:
+                raise
+            except Exception as error:  # one rule's trouble does not take its neighbours
+                self.give_up(group, n + 1, error)
+                continue
             if not going.all():  # who has ended stays where it is
                 moved = np.where(going[:, None], moved, part)
                 kept = [np.where(going[:, None], new, slot) for slot, new in zip(held, kept, strict=True)]
@@ -406,8 +466,15 @@ class Trainer:
         fine = np.isfinite(loss) & (np.abs(loss) <= DIVERGENCE_BOUND) & np.isfinite(self.x).all(axis=1)
         self.stopped[alive & ~fine] = n + 1
         if noted:
-            self.moved = _norms(self.x - before)
+            self.moved = np.where(alive, _norms(self.x - before), np.nan)
         self.taken = n + 1
+
+    def give_up(self, group: Entrant, step: int, error: Exception) -> None:
+        """Those of a group's runs that went on so far end at a step that their rule could not make."""
+        logging.getLogger(__name__).error("The rule %s has failed at step %d", group.rule.key, step, exc_info=error)
+        reason = f"{group.rule.title} could not make step {step} ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        for run in np.flatnonzero(self.alive[group.rows]) + group.rows.start:
+            self.stopped[run], self.reasons[int(run)] = step, reason
 
     def record(self, should_stop: Callable[[], bool]) -> None:
         """The metrics after the last step, and the state where there is room; who is out of patience ends here."""
@@ -415,22 +482,28 @@ class Trainer:
         if should_stop() and self.records:
             return  # half an evaluation is none
         since = slice((self.record_steps[-1] if self.record_steps else self.begun) - self.begun, self.taken - self.begun)
+        over = self.taken > np.minimum(self.stopped, self.finished)
         lr = np.concatenate([np.broadcast_to(g.hypers["lr"], (g.rows.stop - g.rows.start, 1))[:, 0] for g in self.groups])
         self.records.append(
             {
                 **{f"val_{name}": value for name, value in found.items()},
-                "train_loss": _mean(self.loss[since]),
+                "train_loss": _mean(self.unweighted[since]),
                 **({"train_accuracy": _mean(self.accuracy[since])} if self.task.model.classes else {}),
                 "grad_norm": self.norm,
                 "update_norm": self.moved,
-                "lr": lr * (self.factors[min(self.taken, len(self.factors) - 1)] if self.factors else 1.0),
+                "lr": np.where(
+                    over, np.nan, lr * (self.factors[min(self.taken, len(self.factors) - 1)] if self.factors else 1.0)
+                ),
             }
         )
         self.record_steps.append(self.taken)
         if patience := self.regime.settings["patience"]:
             losses = np.array([record["val_loss"] for record in self.records])
-            tired = len(losses) - 1 - np.where(np.isfinite(losses), losses, np.inf).argmin(axis=0) >= patience
-            self.finished[tired & self.alive] = self.taken
+            since_lowest = len(losses) - 1 - _lowest(losses)
+            if self.regime.keep_best:
+                self.best = self.x.copy() if self.best is None else self.best
+                self.best[since_lowest == 0] = self.x[since_lowest == 0]
+            self.finished[(since_lowest >= patience) & self.alive] = self.taken
         self.snapshots.append(self.snapshot())
         while len(self.snapshots) > 2 and sum(one.nbytes for one in self.snapshots) > KEPT:
             self.snapshots = self.snapshots[::2]
@@ -443,15 +516,18 @@ class Trainer:
         """What there is after the last step."""
         done = self.taken - self.begun
         snapshots = self.snapshots if self.snapshots[-1].step == self.taken else [*self.snapshots, self.snapshot()]
-        batches = self.batches[self.begun : self.taken]
+        batches, x, loss = self.batches[self.begun : self.taken], self.x.copy(), self.loss[:done].copy()
+        if self.best is not None:
+            x[self.finished <= self.taken] = self.best[self.finished <= self.taken]
         return Training(
             task=self.task,
             regime=self.regime,
             entrants=self.entrants,
             data=self.data,
             x0=self.x0,
-            x=self.x.copy(),
-            loss=self.loss[:done].copy(),
+            x=x,
+            loss=loss,
+            unweighted=loss if self.unweighted is self.loss else self.unweighted[:done].copy(),
             accuracy=self.accuracy[:done].copy(),
             batches=batches[:, 0] if batches.shape[1] == 1 else batches,
             stopped=np.minimum(self.stopped, self.taken + 1),
@@ -461,6 +537,8 @@ class Trainer:
             snapshots=snapshots,
             since=tuple(group.since for group in self.groups),
             begun=self.begun,
+            best=None if self.best is None else self.best.copy(),
+            reasons=dict(self.reasons),
         )
 
 
@@ -480,6 +558,11 @@ def _rows(data: Data, part: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _norms(rows: np.ndarray) -> np.ndarray:
     return np.sqrt(np.einsum("rp,rp->r", rows, rows, dtype=np.float64))
+
+
+def _lowest(losses: np.ndarray) -> np.ndarray:
+    """(runs,) the first record with the lowest of the losses (records, runs); one that is not finite is none."""
+    return np.where(np.isfinite(losses), losses, np.inf).argmin(axis=0)
 
 
 def _mean(values: np.ndarray) -> np.ndarray:

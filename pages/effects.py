@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from core import Trajectory
 from core.notation import symbol
 from figures import effects, theme
 from figures.maps import TOOLS, Side
@@ -13,7 +14,7 @@ from ui.effect import FAN, NEAR, SHOWS, Effect, best, fan, profile, read_effect,
 from ui.grid import Axis, options_of, values_of
 from ui.page import begin
 from ui.pickers import axis, other_numbers, surface_and_rules
-from ui.ranking import floor_of, number
+from ui.ranking import number
 from ui.session import recall, remember
 from ui.spec import SHARED, Race
 
@@ -63,27 +64,25 @@ def ground(effect: Effect) -> effects.Ground:
     return effects.Ground(xs, ys, np.log1p(above / (np.quantile(above, 0.08) or 1.0)))
 
 
+def drawn(value: float, run: Trajectory) -> effects.Path:
+    """A run as the figures take it, without a loss from where it leaves below the minimum."""
+    height = run.height[: run.stopped[0], 0]
+    seen = np.where(run.left & (height < 0), np.nan, np.maximum(height, 0.0))
+    return effects.Path(value, run.x[: run.stopped[0], 0], seen, bool(run.diverged[0]), bool(run.left[0]))
+
+
 def picture(effect: Effect) -> None:
     """Paths, curves and profile of one number."""
     scale = options_of(effect.race)[effect.axis.name].scale
     side = Side(symbol(effect.axis.name), scale == "log")
     values, runs = fan(effect)
-    floor = floor_of(effect.race.landscape)
-    paths = [
-        effects.Path(
-            float(value),
-            run.x[: run.stopped[0], 0],
-            np.maximum(run.value[: run.stopped[0], 0] - floor, 0.0),
-            bool(run.diverged[0]),
-        )
-        for value, run in zip(values, runs, strict=True)
-    ]
+    paths = [drawn(float(value), run) for value, run in zip(values, runs, strict=True)]
     found = {key: profile(effect, key) for key in effect.shown}
     lines = [
         effects.Line(ENTRANTS[key].title, COLOURS[key], outcome.axes[effect.axis.name], told(effect, outcome))
         for key, outcome in found.items()
     ]
-    top = 10 * max(float(paths[0].gap[0]), 1e-12) if effect.shows == "final" else effect.race["steps"]
+    top = 10 * max(1e-12, float(paths[0].gap[0])) if effect.shows == "final" else effect.race["steps"]
     cursor = effect.at if effect.at is not None else float(values[len(values) // 2])
     one, two, three = st.columns(3)
     one.plotly_chart(effects.fan(paths, ground(effect), side, cursor), key=f"{PAGE}.fan", config=TOOLS)
@@ -96,7 +95,7 @@ def picture(effect: Effect) -> None:
 
 def table(effect: Effect, found: dict, *, logarithmic: bool) -> None:
     """Each rule's best value, and how much of the range is about as good."""
-    rows = []
+    rows, surface = [], effect.race.landscape
     for key, outcome in found.items():
         first, last, level = best(effect, outcome)
         where = number(first) if first == last else f"{number(first)} … {number(last)}"
@@ -108,8 +107,12 @@ def table(effect: Effect, found: dict, *, logarithmic: bool) -> None:
         if logarithmic and effect.shows == "final":
             row[f"decades within {NEAR:g}× of it"] = f"{width(effect, outcome):.2f}"
         row["diverged"] = f"{(outcome.stopped <= outcome.steps).mean():.0%} of the range"
+        if surface.caveat:
+            row["left below the minimum"] = f"{outcome.left.mean():.0%} of the range"
         rows.append(row)
     st.table(rows)
+    if any(outcome.left.any() for outcome in found.values()):
+        st.caption(f"{surface.caveat} A run that left below it is told no loss and has reached nothing.".strip())
     left = [ENTRANTS[key].title for key in effect.race.entrants if key not in found]
     if left:
         st.caption(f"{', '.join(left)} cannot be shown: there is no {symbol(effect.axis.name)} in it.")

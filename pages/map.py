@@ -11,10 +11,11 @@ from figures.maps import TOOLS, Panel, Side, maps
 from optimizers import ENTRANTS
 from ui import theory
 from ui.complain import complain
-from ui.grid import COLOURS, Axis, Map, boundary, bounded, options_of, played, read_map, shade, shades, swept
+from ui.grid import COLOURS, Axis, Map, below, boundary, bounded, moved, options_of, played, read_map, shade, shades, swept
 from ui.live import live
 from ui.page import begin
 from ui.pickers import axis, other_numbers, surface_and_rules
+from ui.ranking import number
 from ui.session import recall, remember
 from ui.spec import SHARED, Race
 
@@ -55,7 +56,7 @@ def picture(view: Map, many: int) -> None:
     for key in view.shown:
         found = swept(view, key, many)
         xs, ys = found.axes.values()
-        panels.append(Panel(ENTRANTS[key].title, xs, ys, shades(view, found), boundary(view, key)))
+        panels.append(Panel(ENTRANTS[key].title, xs, ys, shades(view, found), boundary(view, key), below(view, found)))
     columns = st.columns(min(len(panels), ABREAST))
     for i, figure in enumerate(maps(panels, across, up, shade(view))):
         key = f"{PAGE}.chart.{many}.{i}"
@@ -95,6 +96,11 @@ def words(view: Map) -> None:
         st.caption(f"Dashed: the largest stable learning rate, derived from the rule, {exact}.")
     elif silent := next(filter(None, (theory.silence(race, key) for key in view.shown if bounded(view, key))), ""):
         st.caption(silent)
+    if view.colour == "minimum" and moved(view):
+        now = " and ".join(f"{symbol(name)} {number(value)}" for name, value in moved(view).items())
+        st.caption(f"The minima may move along the axes: each keeps its number, and is called after where it is at {now}.")
+    if race.landscape.caveat:
+        st.caption(f"{race.landscape.caveat} A violet cell: the run left below it.")
     st.caption(
         "Click a cell to play its run below; draw a box with the toolbar's square to look closer; "
         f"a reddish cell: {COLOURS[view.colour].nothing}."

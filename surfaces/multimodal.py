@@ -2,8 +2,8 @@ import math
 from typing import Annotated
 
 from core import Hyper, surface
-from core.maths import cos, exp, sin, sqrt
-from core.surface import Points
+from core.maths import cos, exp, sin, sqrt, where
+from core.wells import Points, Valley
 
 Amplitude = Annotated[float, Hyper(5.0, 20.0, help="How deep the dents in the bowl are.")]
 
@@ -178,12 +178,27 @@ def goldstein_price(x, y):
     minima=((0.5 - math.pi / 3, -0.5 - math.pi / 3),),
     local_minima=((0.5 + 2 * math.pi / 3, -0.5 + 2 * math.pi / 3),),
     saddles=tuple((0.5 + s, -0.5 + s) for s in (-2 * math.pi / 3, math.pi / 3, 4 * math.pi / 3)),
+    everywhere=False,
 )
 def mccormick(x, y):
     return sin(x + y) + (x - y) ** 2 - 1.5 * x + 2.5 * y + 1
 
 
-# Its further minima are not points but the bottoms of rings.
+def _ring(number: int) -> Valley:
+    """The bottom of a ring-shaped trough, counted from the middle: (r² + 4)·12 sin 12r + 2r(1 + cos 12r) = 0."""
+    r = 2 * math.pi * number / 12
+    for _ in range(20):
+        turn, wide = 12 * r, r * r + 4
+        bent = 144 * wide * math.cos(turn) + 2 * (1 + math.cos(turn))
+        r -= (12 * wide * math.sin(turn) + 2 * r * (1 + math.cos(turn))) / bent
+
+    def nearest(x, y):
+        away = sqrt(x * x + y * y)
+        return where(away > 0, r * x / (away + TINY), r), where(away > 0, r * y / (away + TINY), 0.0)
+
+    return Valley(f"ring of radius {r:.3g}", nearest)
+
+
 @surface(
     title="Drop-wave",
     kind="multimodal",
@@ -192,6 +207,7 @@ def mccormick(x, y):
     domain=((-5.12, 5.12), (-5.12, 5.12)),
     start=(-1.9, 1.1),
     minima=((0.0, 0.0),),
+    local_minima=tuple(_ring(k) for k in range(1, 14)),
 )
 def drop_wave(x, y):
     return -(1 + cos(12 * sqrt(x**2 + y**2 + TINY))) / (0.5 * (x**2 + y**2) + 2)

@@ -1,6 +1,8 @@
 from typing import Annotated
 
 from core import Hyper, surface
+from core.maths import abs, maximum, power, where
+from core.wells import Valley
 
 Bottom = Annotated[float, Hyper(-1.5, 1.5, help="Where along the valley the minimum lies: at (a, a²).")]
 Walls = Annotated[float, Hyper(1.0, 1e3, "log", help="How much steeper the walls are than the floor.")]
@@ -47,7 +49,23 @@ def beale(x, y):
     return (1.5 - x + x * y) ** 2 + (2.25 - x + x * y**2) ** 2 + (2.625 - x + x * y**3) ** 2
 
 
-# Every point with xy = 1 is a minimum, of sharpness x² + y²; the two flattest are listed.
+def _branch(side: float) -> Valley:
+    """One branch of xy = 1, that through (side, side)."""
+
+    def nearest(x, y):
+        # The nearest point lies on the point's own side of the diagonal, where ξ = max(x, y) ≥ 1 solves
+        # ξ⁴ − pξ³ + qξ − 1 = 0 alone; from above, where the quartic is convex, Newton's method falls to it.
+        p, q = maximum(side * x, side * y), -maximum(-side * x, -side * y)
+        far = maximum(p, 0.0 * p) + power(abs(q), 1 / 3) + 1.0
+        for _ in range(60):
+            far = far - (((far - p) * far * far + q) * far - 1.0) / ((4.0 * far - 3.0 * p) * far * far + q)
+        inner = side * x >= side * y
+        return side * where(inner, far, 1.0 / far), side * where(inner, 1.0 / far, far)
+
+    return Valley("curve", nearest, (side, side))
+
+
+# Every point with xy = 1 is a minimum, of sharpness x² + y²; the flattest of each branch stands for it.
 @surface(
     title="Hyperbola",
     kind="valleys",
@@ -55,7 +73,7 @@ def beale(x, y):
     lesson="The valley floor is a curve of equal minima, sharp far out and flat in the middle; larger steps end flatter.",
     domain=((-4.0, 4.0), (-4.0, 4.0)),
     start=(3.0, 0.8),
-    minima=((1.0, 1.0), (-1.0, -1.0)),
+    minima=(_branch(1.0), _branch(-1.0)),
     saddles=((0.0, 0.0),),
 )
 def hyperbola(x, y):

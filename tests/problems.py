@@ -2,11 +2,34 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from core import Hyper, Rule
+from core import Hyper, Rule, surface
+from surfaces import SURFACES
+from ui.spec import SHARED, Race
+
+UNDERCUT = [key for key, one in SURFACES.items() if one.caveat]
+"""Surfaces that fall below their minimum outside their domain."""
+
+
+def leaving(key: str, *more: str) -> Race:
+    """A race on such a surface: momentum, with a rate at which it leaves below the minimum, and further rules."""
+    return Race(key, ("momentum", *more), SHARED).having({"lr": 0.1, "steps": 300.0})
+
+
+@surface(
+    title="Sunken",
+    kind="problems",
+    source="(x − d)² + y² − d",
+    lesson="The deeper it is, the further away.",
+    domain=((-4.0, 4.0), (-4.0, 4.0)),
+    start=(-1.0, 1.0),
+    minima=lambda depth: ((depth, 0.0),),
+)
+def sunken(x, y, *, depth: Annotated[float, Hyper(0.5, 3.0)] = 1.0):
+    return (x - depth) ** 2 + y**2 - depth
 
 
 @dataclass(frozen=True)

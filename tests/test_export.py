@@ -60,6 +60,7 @@ CASES: dict[str, tuple[str, dict[str, Any], tuple[str, dict[str, Any]], dict[str
     "own noise": ("moons_mlp", {"source": partial(sources.moons, noise=0.3)}, ("momentum", {}), {"seed": [4, 5]}),
     "mnist": ("mnist_mlp", {}, ("adam", {"lr": 1e-3}), {"steps": 20}),
     "patience": ("wine_mlp", {}, ("sgd", {"lr": 1.0}), {"patience": 2, "steps": 200}),
+    "patience, last kept": ("wine_mlp", {}, ("sgd", {"lr": 1.0}), {"patience": 2, "steps": 200, "keep_best": False}),
     "diverged": ("diabetes_mlp", {}, ("sgd", {"lr": 100.0}), {}),
 }
 
@@ -88,7 +89,7 @@ def run_here(text: str, tmp_path, capsys) -> tuple[dict[str, float], dict[str, A
 
 
 def agree(found: dict[str, float], training: Training, run: int) -> None:
-    last = {name: values[-1, run] for name, values in training.metrics.items()}
+    last = {name: training.final(name)[run] for name in training.metrics}
     assert found["validation loss"] == pytest.approx(last["val_loss"], rel=1e-6, nan_ok=True)
     assert ("val_accuracy" in last) == ("validation accuracy" in found)
     assert found.get("validation accuracy") == pytest.approx(last.get("val_accuracy"), nan_ok=True)

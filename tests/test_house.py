@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "pages": {"streamlit", "numpy", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
     "ui": {"streamlit", "numpy", "PIL", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
     "figures": {"plotly", "numpy", "figures", "core"},
-    "networks": {"torch", "sklearn", "scipy", "threadpoolctl", "numpy", "networks", "core", "optimizers"},
+    "networks": {"torch", "sklearn", "scipy", "pandas", "threadpoolctl", "numpy", "networks", "core", "optimizers"},
     "optimizers": {"core"},
     "surfaces": {"core"},
     "core": {"numpy", "core"},

@@ -310,8 +310,8 @@ def test_a_table_of_ones_own_becomes_a_task():
     assert going.problem == ""
     assert going.so_far is not None
     assert going.so_far.data.classes == ("no", "yes")
-    with pytest.raises(ValueError, match=r"picture\.png is not a table"):
-        table_task("picture.png", b"\x89PNG\xff\xfe", "")
+    with pytest.raises(ValueError, match=r"the file is not text"):
+        table_task("picture.png", b"\x89PNG\r\n\x1a\n", "")
 
 
 def test_a_gallery_shows_the_pixels_and_takes_no_markup():

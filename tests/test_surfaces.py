@@ -4,6 +4,7 @@ A check takes one surface and knows none by name, so it holds for a surface that
 """
 
 import importlib
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import torch
 
 from core import Surface, simulate
 from core.formula import Formula
+from core.wells import Valley, wells_at
 from optimizers import RULES
 from surfaces import SURFACES, surfaces_in
 
@@ -24,12 +26,11 @@ ANGLES = (0.0, 30.0, 45.0, 90.0, -120.0)
 
 
 def variants(surface: Surface) -> list[Surface]:
-    """The surface at its default parameters and, where it has some, near either end of their ranges."""
+    """The surface at its default parameters and, where it has some, at the ends of their ranges, each with each."""
     if not surface.hypers:
         return [surface]
-    stops = {name: hyper.stops for name, hyper in surface.hypers.items()}
-    near_ends = ({name: values[round(share * (len(values) - 1))] for name, values in stops.items()} for share in (0.05, 0.95))
-    return [surface, *(surface.with_(**parameters) for parameters in near_ends)]
+    ends = itertools.product(*((hyper.low, hyper.high) for hyper in surface.hypers.values()))
+    return [surface, *(surface.with_(**dict(zip(surface.hypers, values, strict=True))) for values in ends)]
 
 
 def label(surface: Surface) -> str:
@@ -175,6 +176,61 @@ def check_minima(surface: Surface) -> None:
     assert surface.value(everything).min() >= surface.lowest - tolerance, "the surface goes lower than its minima"
 
 
+def check_scope(surface: Surface) -> None:
+    """Whether anything beyond the domain is lower, and whether the surface says so: points on circles, descents from some."""
+    if not surface.minima:
+        return
+    turns = np.linspace(0, 2 * np.pi, 180, endpoint=False)
+    around = np.stack([np.cos(turns), np.sin(turns)], axis=-1)
+    radii = half_side(surface) * np.geomspace(1.0, 1e4, 50)
+    far = surface.centre + radii[:, None, None] * around
+    starts = far[:20:4, ::9].reshape(-1, 2)  # up to about 30 times the domain
+    run = simulate(RULES["rprop"], surface, start=starts, hypers={"lr": 0.05 * half_side(surface)}, steps=200)
+    lower = surface.below(surface.value(far)).any() or run.left.any()
+    assert lower != surface.everywhere, f"{label(surface)} falls below its minimum: {lower}"
+
+
+def check_rounding(surface: Surface) -> None:
+    """Near a minimum the computed loss dips below it by rounding, and no further than is called rounding."""
+    rng = np.random.default_rng(0)
+    for point in surface.minima:
+        sizes = np.repeat(10.0 ** np.arange(-17, -5), 200)[:, None]
+        near = surface.value(point + sizes * rng.standard_normal((len(sizes), 2)))
+        assert not surface.below(near).any()
+        assert (surface.above(near) >= 0).all()
+    if surface.minima:
+        assert surface.lowest is not None
+        deeper = surface.lowest - 1e-11 * max(1.0, abs(surface.lowest))
+        assert surface.below(deeper)
+        assert surface.above(deeper) < 0
+
+
+def check_wells(surface: Surface) -> None:
+    """Every known minimum is its own nearest, in the order of their names; what is called a curve of minima is one."""
+    listed = surface.minima + surface.local_minima
+    places = wells_at(surface.own_minima, surface.parameters) + wells_at(surface.own_local_minima, surface.parameters)
+    assert len(surface.wells) == len(set(surface.wells)) == len(places)
+    if listed:
+        which, far = surface.nearest(listed)
+        assert (far < 1e-9).all()
+        assert (np.diff(which) > 0).all()
+    else:
+        assert places or surface.nearest(surface.start)[0] == -1
+    upright, points = replace(surface, angle=0.0), sample(surface, 40)
+    for place, well in enumerate(places):
+        if not isinstance(well, Valley):
+            continue
+        on = np.stack(well.nearest(*points.T, *surface.parameters), axis=-1)
+        assert np.abs(upright.grad(on)).max() < 1e-9 * (1 + np.abs(upright.hessian(on)).max())
+        low, high = np.moveaxis(np.linalg.eigvalsh(upright.hessian(on)), -1, 0)
+        assert (np.abs(low) < 1e-9 * high).all(), "a valley is level along its floor"
+        values = upright.value(on)
+        np.testing.assert_allclose(values, values[0], atol=1e-12)
+        if place < len(surface.minima):
+            assert not upright.below(values).any()
+            assert values[0] == pytest.approx(upright.lowest, abs=1e-12)
+
+
 def check_local_minima(surface: Surface) -> None:
     for point in surface.local_minima:
         assert_critical(surface, point)
@@ -200,6 +256,9 @@ CHECKS = (
     check_finite,
     check_derivatives,
     check_minima,
+    check_scope,
+    check_rounding,
+    check_wells,
     check_local_minima,
     check_saddles,
 )
@@ -213,6 +272,60 @@ LISTED = [surface for surface in UPRIGHT if surface.key != "ackley"]
 @pytest.mark.parametrize("surface", CASES, ids=label)
 def test_conforms(surface: Surface, check: Callable[[Surface], None]) -> None:
     check(surface)
+
+
+def curved(surface: Surface) -> list[Valley]:
+    wells = wells_at(surface.own_minima, surface.parameters) + wells_at(surface.own_local_minima, surface.parameters)
+    return [well for well in wells if isinstance(well, Valley)]
+
+
+def hyperbolas(at: np.ndarray) -> list[np.ndarray]:
+    x = np.exp(20 * at - 10)
+    return [side * np.stack([x, 1 / x], axis=-1) for side in (1, -1)]
+
+
+def rings(at: np.ndarray) -> list[np.ndarray]:
+    r, turns = np.linspace(0.1, 7.0, 200_001), 2 * np.pi * at
+    height = -(1 + np.cos(12 * r)) / (0.5 * r**2 + 2)
+    bottoms = r[1:-1][(height[1:-1] < height[:-2]) & (height[1:-1] < height[2:])]
+    return [np.zeros((1, 2)), *(radius * np.stack([np.cos(turns), np.sin(turns)], axis=-1) for radius in bottoms)]
+
+
+# Minima that are curves, written once more: from numbers in [0, 1] to points of each, in the order of the surface's wells.
+CURVES: dict[str, Callable[[np.ndarray], list[np.ndarray]]] = {"hyperbola": hyperbolas, "drop_wave": rings}
+
+
+@pytest.mark.parametrize("angle", ANGLES)
+@pytest.mark.parametrize("key", [surface.key for surface in SURFACES.values() if curved(surface)])
+def test_the_distance_to_a_curve_is_that_to_its_closest_point(key: str, angle: float) -> None:
+    surface = SURFACES[key].rotated(angle)
+    points = np.concatenate([sample(surface, 30), [surface.centre, (2.0, 2.0), (3.0, 3.001), (-40.0, 7.0)]])
+    wells = [np.array(surface.turned(tuple(map(tuple, curve)))) for curve in CURVES[key](np.linspace(0, 1, 4001))]
+    brute = np.stack([np.linalg.norm(points[:, None] - curve, axis=-1).min(axis=1) for curve in wells], axis=-1)
+    which, far = surface.nearest(points)
+    closest = brute.min(axis=1)
+    np.testing.assert_allclose(far, closest, atol=6e-3)  # as far apart as the points of a curve are
+    assert (far <= closest + 1e-4).all()
+    np.testing.assert_allclose(np.take_along_axis(brute, which[:, None], axis=1)[:, 0], closest, atol=6e-3)
+    assert len(surface.wells) == len(wells)
+
+
+@pytest.mark.parametrize("surface", SURFACES.values(), ids=label)
+def test_a_minimum_keeps_its_place_through_angle_and_parameters(surface: Surface) -> None:
+    """A family of surfaces names the same minimum, at the same distance, as each of them alone."""
+    runs, rng = 12, np.random.default_rng(0)
+    angles = rng.uniform(-180, 180, runs)
+    values = {name: rng.choice(hyper.stops, runs) for name, hyper in surface.hypers.items()}
+    points = surface.centre + half_side(surface) * rng.uniform(-1, 1, (runs, 2))
+    which, far = surface.across(angle=angles, **values).nearest(points)
+    for i in range(runs):
+        one = surface.with_(**{name: float(value[i]) for name, value in values.items()}).rotated(angles[i])
+        place, distance = one.nearest(points[i])
+        assert (which[i], far[i]) == (place, pytest.approx(distance, abs=1e-9))
+        back = surface.with_(**{name: float(value[i]) for name, value in values.items()}).nearest(one.unturned((points[i],)))
+        assert which[i] == back[0]
+        if surface.minima:
+            np.testing.assert_array_equal(one.nearest(one.minima)[0], surface.nearest(surface.minima)[0])
 
 
 @pytest.mark.parametrize("surface", LISTED, ids=label)
@@ -256,6 +369,8 @@ def misdeclared() -> dict[str, tuple[Surface, Callable[[Surface], None]]]:
         "a local minimum that is global": (is_with(own_local_minima=himmelblau.minima), check_local_minima),
         "a flipped partial": (is_with(formula=Flipped(himmelblau.formula.function)), check_derivatives),
         "another formula": (is_with(formula=Formula(lost_a_square)), check_minima),
+        "a minimum that is undercut further out": (replace(SURFACES["mccormick"], everywhere=True), check_scope),
+        "a caveat without a reason": (is_with(everywhere=False), check_scope),
         "an oblong domain": (is_with(domain=((-6.0, 6.0), (-6.0, 7.0))), check_domain),
         "a start outside": (is_with(own_start=(-7.0, 0.0)), check_domain),
         "a critical point outside": (is_with(own_saddles=((7.0, 0.0),)), check_domain),

@@ -10,7 +10,7 @@ import pytest
 from core import SCHEDULES, along, simulate, sweep
 from optimizers import RULES
 from surfaces import SURFACES
-from tests.problems import Quadratic
+from tests.problems import UNDERCUT, Quadratic, sunken
 
 MODULE = importlib.import_module("core.sweep")  # core.sweep itself is the function
 RAVINE = SURFACES["ravine"]
@@ -218,3 +218,63 @@ def test_steps_to_a_threshold_never_reached_is_one_past_the_end():
 def test_a_bad_axis_is_named(axes, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         sweep(RULES["sgd"], RAVINE, axes=axes)
+
+
+def test_a_cell_is_measured_from_the_minimum_of_its_own_surface():
+    depths, rates = np.array([0.5, 1.0, 3.0]), np.array([0.01, 0.1, 0.4])
+    found = sweep(RULES["sgd"], sunken, axes={"depth": depths, "lr": rates}, steps=60, within=0.01)
+    height, count, counts = found.above(found.final), found.steps_within(0.01), found.steps_within(0.5)
+    assert (found.ended() == 0).all()
+    assert not found.left.any()
+    for i, j in np.ndindex(height.shape):
+        run = alone("sgd", sunken.with_(depth=float(depths[i])), hypers={"lr": rates[j]})
+        assert height[i, j] == run.height[-1, 0] == pytest.approx(run.final[0] + depths[i])
+        assert (count[i, j], counts[i, j]) == (run.steps_within(0.01)[0], run.steps_within(0.5)[0])
+    assert len(set(count.ravel().tolist())) > 3
+
+
+def test_levels_are_cut_like_the_cells(monkeypatch):
+    axes = {"depth": np.linspace(0.5, 3.0, 5), "lr": np.linspace(0.05, 0.4, 5)}
+    whole = sweep(RULES["sgd"], sunken, axes=axes, steps=40, within=0.01).steps_within(0.01)
+    monkeypatch.setattr(MODULE, "RUNS", 7)
+    np.testing.assert_array_equal(sweep(RULES["sgd"], sunken, axes=axes, steps=40, within=0.01).steps_within(0.01), whole)
+
+
+@pytest.mark.parametrize("key", [key for key, surface in SURFACES.items() if surface.minima])
+def test_turning_changes_neither_the_minimum_reached_nor_its_name(key):
+    """A rule that does not see the axes ends at the same minimum at every angle; its rates are too small for chaos."""
+    surface, (low, high) = SURFACES[key], np.transpose(SURFACES[key].domain)
+    bends = np.linalg.eigvalsh(surface.hessian(np.random.default_rng(0).uniform(low, high, (200, 2))))
+    rates = np.maximum(np.geomspace(0.01, 0.5, 24) / np.abs(bends).max(), 1e-6)
+    found = sweep(RULES["sgd"], surface, axes={"lr": rates, "angle": np.linspace(-90, 90, 13)}, steps=150)
+    ended = found.ended()
+    assert (ended >= 0).all()
+    assert (ended == ended[:, [6]]).all()
+
+
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_a_run_below_the_minimum_is_told_and_has_reached_nothing(key):
+    surface, rates = SURFACES[key], np.geomspace(1e-3, 1.0, 24)
+    found = sweep(RULES["momentum"], surface, axes={"lr": rates}, steps=300, within=0.1)
+    assert found.left.any()
+    assert not found.left.all()
+    assert surface.lowest is not None
+    for i in range(len(rates)):
+        run = simulate(RULES["momentum"], surface, steps=300, hypers={"lr": rates[i]})
+        assert run.left[0] == found.left[i] == (run.best[0] < surface.lowest - 1e-9)
+        assert run.steps_within(0.1)[0] == found.steps_within(0.1)[i]
+        if run.left[0]:
+            assert run.steps_within(0.1)[0] == 301
+            assert run.steps_to(surface.lowest + 0.1)[0] <= 300  # the loss as such does pass the level
+            assert run.height.min() == pytest.approx(run.value.min() - surface.lowest)
+
+
+def test_an_objective_without_claims_is_left_by_nobody():
+    run = simulate(RULES["sgd"], Quadratic((-1.0,)), hypers={"lr": 0.1}, steps=9)
+    assert not run.left.any()
+    np.testing.assert_array_equal(run.height, run.value)
+    plane = simulate(RULES["sgd"], SURFACES["plane"], hypers={"lr": 0.1}, steps=90)
+    assert plane.value.min() < 0
+    assert not plane.left.any()
+    with pytest.raises(ValueError, match="not a surface"):
+        sweep(RULES["sgd"], Quadratic((1.0,)), axes={"lr": [0.1]}, steps=9).ended()

@@ -31,7 +31,7 @@ SOME = [ADAM, MOMENTUM, ("sgd", {"lr": [0.05, 0.2]})]
 
 def same(one: Training, other: Training) -> None:
     """All that was recorded is the same bit for bit."""
-    for name in ("x0", "x", "loss", "accuracy", "batches", "stopped", "finished", "metric_steps"):
+    for name in ("x0", "x", "loss", "unweighted", "accuracy", "batches", "stopped", "finished", "metric_steps", "kept"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
     for name in one.metrics:
         np.testing.assert_array_equal(one.metrics[name], other.metrics[name], err_msg=name)
@@ -311,6 +311,65 @@ def test_patience_ends_a_run_and_not_its_neighbours():
             np.testing.assert_array_equal(patient.x[run], endless.x[run])
 
 
+IMPATIENT: dict[str, Any] = {
+    "entrants": [("sgd", {"lr": 0.05}), ("adam", {"lr": 0.1}), ("rmsprop", {"lr": 0.05})],
+    "steps": 120,
+    "batch_size": 32,
+    "patience": 4,
+}
+
+
+@pytest.mark.parametrize("seed", [0, (0, 3)], ids=["one seed", "two"])
+def test_who_is_out_of_patience_has_the_weights_of_its_best_record(seed):
+    best, last = (train(CANCER, **IMPATIENT, seed=seed, keep_best=keep) for keep in (True, False))
+    ended = np.flatnonzero(best.finished <= 120)
+    assert 0 < len(ended) < best.runs
+    for name in ("loss", "finished", "stopped", "metric_steps"):  # on the way nothing is different
+        np.testing.assert_array_equal(getattr(best, name), getattr(last, name))
+    np.testing.assert_array_equal(last.kept, np.minimum(last.finished, 120))
+    for run in range(best.runs):
+        if run not in ended:
+            np.testing.assert_array_equal(best.x[run], last.x[run])
+            continue
+        upto = best.metric_steps <= best.finished[run]
+        lowest = int(best.metrics["val_loss"][upto, run].argmin())
+        assert best.kept[run] == best.metric_steps[lowest] < best.finished[run]
+        assert best.final("val_loss")[run] == best.metrics["val_loss"][upto, run].min()
+        name, numbers, own = numbers_of(best, run)
+        path = train(CANCER, **{**IMPATIENT, "patience": 0, "entrants": [(name, numbers)]}, seed=best.regime.seeds)
+        at = best.regime.seeds.index(own)
+        np.testing.assert_array_equal(fork(path, at, int(best.kept[run]), [(name, numbers)]).x0[0], best.x[run])
+        with torch.no_grad():
+            loss, accuracy = by_torch.evaluated(best, best.module(run))
+        assert loss == pytest.approx(best.final("val_loss")[run], rel=1e-5)
+        assert accuracy == pytest.approx(best.final("val_accuracy")[run])
+
+
+def test_what_is_kept_changes_no_fork_and_no_going_on():
+    """The state of the last step is never lost: a run is forked where it was, and also where it was best."""
+    parent = train(CANCER, **IMPATIENT)
+    run = int(np.flatnonzero(parent.finished <= 120)[0])
+    endless = train(CANCER, **{**IMPATIENT, "patience": 0})
+    entrant = parent.entrants[run]
+    for step in (int(parent.kept[run]), int(parent.kept[run]) + 1, int(parent.finished[run])):
+        child, same_child = (fork(one, run, step, [entrant]) for one in (parent, endless))
+        np.testing.assert_array_equal(child.x0, same_child.x0)
+        np.testing.assert_array_equal(child.loss[:10], same_child.loss[:10])
+    np.testing.assert_array_equal(fork(parent, run, int(parent.kept[run]), [entrant]).x0[0], parent.x[run])
+    for steps in range(5, 120, 13):
+        told: list[float] = []
+        half = train(CANCER, **IMPATIENT, progress=told.append, should_stop=lambda: len(told) > steps)  # noqa: B023
+        assert half.steps < 120
+        same(continued(half), parent)
+
+
+def test_a_run_whose_patience_lasts_has_its_last_weights():
+    entrants = [("sgd", {"lr": 0.05})]
+    keeping, plain = (train(CANCER, entrants=entrants, steps=60, patience=end) for end in (50, 0))
+    np.testing.assert_array_equal(keeping.x, plain.x)
+    assert keeping.kept[0] == plain.kept[0] == 60
+
+
 def test_a_fork_has_patience_of_its_own():
     impatient = ("adam", {"lr": 0.1})
     parent = train(CANCER, entrants=[impatient], steps=120, batch_size=32, patience=4)
@@ -355,6 +414,56 @@ def test_where_all_diverge_the_training_ends():
     training = train(DIABETES, entrants=[("sgd", {"lr": 100.0})], steps=5000)
     assert len(training.loss) < 500
     assert training.diverged.all()
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("float division by zero"), IndexError("no such row"), TypeError("two\nlines")]
+)
+def test_a_rule_that_fails_takes_no_neighbour_with_it(error, monkeypatch):
+    module, entrants = sys.modules[Training.__module__], [("sgd", {"lr": 0.1}), ("adam", {"lr": [1e-3, 1e-2]}), ("lion", {})]
+    alone = train(DIGITS, entrants=[entrants[0], entrants[2]], steps=30, seed=(0, 1))
+    whole = train(DIGITS, entrants=[entrants[1]], steps=30, seed=(0, 1))
+    right = module._update
+
+    def failing(group: Any) -> Any:
+        update = right(group)
+
+        def step(x: Any, g: Any, slots: Any, lr: Any, t: Any, draw: Any) -> Any:
+            if group.rule.key == "adam" and t == 8:
+                raise error
+            return update(x, g, slots, lr, t, draw)
+
+        return step
+
+    monkeypatch.setattr(module, "_update", failing)
+    training = train(DIGITS, entrants=entrants, steps=30, seed=(0, 1))
+    assert training.stopped.tolist() == [31, 31, 8, 8, 8, 8, 31, 31]
+    assert set(training.reasons) == {2, 3, 4, 5}
+    for reason in training.reasons.values():
+        assert reason.startswith(f"Adam could not make step 8 ({type(error).__name__}: ")
+        assert "\n" not in reason
+    np.testing.assert_array_equal(training.x[[0, 1, 6, 7]], alone.x)
+    np.testing.assert_array_equal(training.loss[:, [0, 1, 6, 7]], alone.loss)
+    for name in alone.metrics:
+        np.testing.assert_array_equal(training.metrics[name][:, [0, 1, 6, 7]], alone.metrics[name])
+    np.testing.assert_array_equal(training.loss[:8, 2:6], whole.loss[:8])
+    assert np.isnan(training.loss[8:, 2:6]).all()
+    told: list[float] = []
+    half = train(DIGITS, entrants=entrants, steps=30, seed=(0, 1), progress=told.append, should_stop=lambda: len(told) > 15)
+    assert 8 < half.steps < 30
+    rest = continued(half)
+    same(rest, training)
+    assert rest.reasons == training.reasons
+
+
+def test_a_rule_that_divides_by_zero_is_torchs_all_the_same():
+    """RAdam's ρ∞ is 4 exactly at β₂ = 0.6, and its rectification divides by ρ∞ − 4."""
+    entrants = [("radam", {"lr": 1e-2, "beta2": 0.6}), ("sgd", {"lr": 0.1})]
+    training = train(DIGITS, entrants=entrants, steps=40, dtype="float64")
+    assert not training.diverged.any()
+    for run, entrant in enumerate(entrants):
+        theirs = by_torch.trained(training, run, by_torch.twin(*entrant))
+        np.testing.assert_allclose(by_torch.parameters(theirs), training.x[run], rtol=0, atol=1e-12)
 
 
 # Forks
@@ -595,6 +704,45 @@ def test_what_is_recorded_is_what_was_trained():
         net = DIGITS.model.module(before.x[run])
         torch.nn.functional.cross_entropy(net(training.data.x_train[batch].double()), training.data.y_train[batch]).backward()
         assert metrics["grad_norm"][-1, run] == pytest.approx(np.linalg.norm(by_torch.slopes(net)), rel=1e-12)
+
+
+def test_what_is_recorded_with_weights_of_classes_counts_every_row_once():
+    """So that it can be compared with what is recorded on the validation set."""
+    plain, weighted = (train(CANCER, entrants=SOME, steps=30, dtype="float64", class_weights=on) for on in (False, True))
+    np.testing.assert_array_equal(plain.unweighted, plain.loss)
+    np.testing.assert_array_equal(weighted.unweighted[0], plain.loss[0])
+    assert (weighted.loss[0] != plain.loss[0]).all()
+    steps = weighted.metric_steps
+    for k, (a, b) in enumerate(pairwise(steps), start=1):
+        np.testing.assert_allclose(weighted.metrics["train_loss"][k], weighted.unweighted[a:b].mean(axis=0), rtol=1e-14)
+    run, batch, data = 1, weighted.batches[-1], weighted.data
+    before = train(CANCER, entrants=SOME, steps=29, dtype="float64", class_weights=True)
+    outputs = CANCER.model.module(before.x[run])(data.x_train[batch].double())
+    loss = torch.nn.functional.cross_entropy(outputs, data.y_train[batch]).item()
+    assert weighted.unweighted[-1, run] == pytest.approx(loss, rel=1e-10)
+
+
+def test_what_there_is_not_has_no_value():
+    """Before the first step there is no gradient, no update and no minibatch; after a run's end there is nothing more."""
+    entrants = [("sgd", {"lr": 1e-3}), ("sgd", {"lr": 100.0}), ("adam", {"lr": 0.5})]
+    of_steps = {"train_loss", "grad_norm", "update_norm"}
+    training = train(DIABETES, entrants=entrants, steps=60, patience=3)
+    ends = np.minimum(training.stopped, training.finished)
+    assert ends[0] > 60 >= ends[1:].max()
+    begun = fork(training, 0, 20, [entrants[0]])
+    for one in (training, begun):
+        assert set(one.metrics) == {"val_loss", "lr"} | of_steps
+        for name, values in one.metrics.items():
+            assert np.isnan(values[0]).all() == (name in of_steps), name
+        assert np.isfinite(one.metrics["val_loss"][:, 0]).all()
+        assert all(np.isfinite(one.metrics[name][1:, 0]).all() for name in of_steps)
+    over = training.metric_steps[:, None] > ends
+    assert over.any(axis=0).tolist() == [False, True, True]
+    for name in of_steps | {"lr"}:
+        assert np.isnan(training.metrics[name][over]).all(), name
+    for name, values in training.curves.items():
+        assert np.isnan(values[over]).all()
+        np.testing.assert_array_equal(values[~over], training.metrics[name][~over])
 
 
 # Bad input

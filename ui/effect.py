@@ -10,7 +10,6 @@ from core.notation import symbol
 from core.words import quoted
 from optimizers import ENTRANTS
 from ui.grid import Axis, alone, axis_of, checked_axis, options_of, swept_along, values_of
-from ui.ranking import floor_of
 from ui.runs import trajectories
 from ui.spec import DEFAULT, TUNED, Race, read_link
 from ui.theory import critically_damped, fastest, largest_stable, silence
@@ -96,15 +95,19 @@ def fan(effect: Effect) -> tuple[np.ndarray, list[Trajectory]]:
 
 
 def gap(effect: Effect, found: Sweep) -> np.ndarray:
-    """Final loss above the minimum along a profile, inf where the run diverged."""
-    return np.maximum(found.final - floor_of(effect.race.landscape), 0.0)
+    """Final loss above the minimum along a profile, inf where the run diverged or left below it.
+
+    Without a minimum it is the loss above 0, and 0 for whatever is less.
+    """
+    height = found.above(found.final)
+    return np.where(found.left, np.inf, height) if effect.race.landscape.minima else np.maximum(height, 0.0)
 
 
 def told(effect: Effect, found: Sweep) -> np.ndarray:
     """What the profile tells along the range, inf where there is nothing to tell."""
     if effect.shows == "final":
         return gap(effect, found)
-    count = found.steps_to(floor_of(effect.race.landscape) + effect.race["threshold"])
+    count = found.steps_within(effect.race["threshold"])
     return np.where(count <= found.steps, count, np.inf)
 
 

@@ -196,7 +196,7 @@ def swept_along(axes: Sequence[Axis], race: Race, key: str, many: int) -> Sweep:
         tuple((name, settings[name]) for name in DRIVER if name not in taken),
         race.decline,
         tuple((axis.name, tuple(values_of(axis, options[axis.name], many).tolist())) for axis in axes),
-        floor_of(race.landscape) + race["threshold"],
+        race["threshold"],
     )
 
 
@@ -209,7 +209,7 @@ def _swept(
     driver: Numbers,
     schedule: Schedule,
     axes: tuple[tuple[str, tuple[float, ...]], ...],
-    threshold: float,
+    within: float,
 ) -> Sweep:
     return sweep(
         rule,
@@ -218,7 +218,7 @@ def _swept(
         start=start,
         hypers=dict(hypers),
         schedule=schedule,
-        threshold=threshold,
+        within=within,
         processes=CORES,
         should_stop=superseded,
         **dict(driver),  # type: ignore[arg-type]
@@ -268,26 +268,36 @@ def shade(view: Map) -> Shade:
     if view.colour in ("final", "best"):  # what rises far above the start would squeeze all that matters
         start = float(view.race.landscape.value(view.race.origin)) - floor_of(view.race.landscape)
         return replace(told, top=max(10 * start, 1e-12))
-    known = view.race.landscape.minima + view.race.landscape.local_minima
-    return replace(told, names=tuple(f"{x:.3g}, {y:.3g}" for x, y in known)) if view.colour == "minimum" else told
+    if view.colour != "minimum":
+        return told
+    names = view.race.landscape.wells
+    return replace(told, names=tuple(f"{i}: {name}" for i, name in enumerate(names, start=1)) if moved(view) else names)
+
+
+def moved(view: Map) -> dict[str, float]:
+    """The axes along which the surface changes, and with it its minima, each with the value at which these are named."""
+    surface = view.race.landscape
+    now = {**dict(zip(surface.hypers, surface.parameters, strict=True)), ANGLE.name: surface.angle}
+    return {axis.name: now[axis.name] for axis in (view.across, view.up) if axis.name in now}
 
 
 def shades(view: Map, found: Sweep) -> np.ndarray:
-    """What the colour of each cell tells, NaN where there is nothing to tell: it diverged, or never got there."""
-    floor = floor_of(view.race.landscape)
+    """What the colour of each cell tells, NaN where there is nothing to tell: it diverged, left, or never got there."""
     diverged = found.stopped <= found.steps
-    if view.colour == "steps":
-        count = found.steps_to(floor + view.race["threshold"])
-        return np.where(count <= found.steps, count, np.nan)
     if view.colour == "stopped":
         return np.where(diverged, found.stopped, np.nan)
     if view.colour == "minimum":
-        surface = view.race.landscape
-        known = surface.minima + surface.local_minima
-        if not known:
-            return np.full(diverged.shape, np.nan)
-        (xlo, xhi), _ = surface.domain
-        which = found.reached(known, within=0.05 * (xhi - xlo))
+        (xlo, xhi), _ = view.race.landscape.domain
+        which = found.ended(within=0.05 * (xhi - xlo))
         return np.where(which >= 0, which, np.nan)
+    if view.colour == "steps":
+        count = found.steps_within(view.race["threshold"])
+        return np.where(count <= found.steps, count, np.nan)
     loss = np.where(diverged, np.nan, found.final) if view.colour == "final" else found.best
-    return np.maximum(loss - floor, 0.0) if view.race.landscape.minima else loss
+    return np.where(found.left, np.nan, found.above(loss))
+
+
+def below(view: Map, found: Sweep) -> np.ndarray:
+    """Of the cells with nothing to tell those whose run left below the minimum, and is still within bounds."""
+    told = view.colour in ("final", "best", "steps")
+    return found.left & (found.stopped > found.steps) & told

@@ -12,8 +12,9 @@ import streamlit as st
 
 from core.words import cut, quoted
 from networks import CNN, MLP, TASKS, Given, NetworkTask
-from networks.data import Table, split
-from networks.files import cifar10_folder, csv_table, mnist_folder
+from networks.data import Table, prepared
+from networks.files import cifar10_folder, mnist_folder
+from networks.table import csv_table
 from ui.lesson import GIVEN
 
 ROOT = "RAVINE_DATA"
@@ -48,13 +49,9 @@ def brought(what: str, wish: Hashable, make: Callable[[], Sequence[NetworkTask]]
 
 def table_task(name: str, content: bytes, target: str) -> NetworkTask:
     """The task of an uploaded table; ValueError, in one sentence, for what is none."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{cut(name)} is not a table: it must be text (UTF-8) with commas, semicolons or tabs") from None
-    table = csv_table(text, target or None)
-    split(table, 0)  # too few rows are told now, not when it trains
-    return _task(cut(name), Given(_digest(content, target.encode()), table), MLP((16,)))
+    table = csv_table(content, target or None)
+    data = prepared(table, 0)  # what will not do is told now, not when it trains
+    return _task(cut(name), Given(_digest(content, target.encode()), table), MLP((16,))).fitting(data)
 
 
 def folder_tasks(folder: str) -> Sequence[NetworkTask]:

@@ -22,7 +22,10 @@ EXACT = 1e-15
 
 @dataclass(frozen=True)
 class Result:
-    """One run's outcome. `final` and `best` are losses above the surface's minimum, or plain losses without one."""
+    """One run's outcome. `final` and `best` are losses above the surface's minimum, or plain losses without one.
+
+    `left` is the first step at which a run is below the minimum, where its losses above it are negative.
+    """
 
     key: str
     title: str
@@ -33,27 +36,28 @@ class Result:
     distance: float | None
     evaluations: int
     stopped: int | None
+    left: int | None = None
 
 
 def results(runs: Mapping[str, Trajectory], titles: Mapping[str, str], race: Race) -> list[Result]:
     """One for each run, in the order given."""
     surface = race.landscape
-    floor = floor_of(surface)
-    known = surface.minima + surface.local_minima
     made = []
     for key, run in runs.items():
-        reached = int(run.steps_to(floor + race["threshold"])[0])
+        reached = int(run.steps_within(race["threshold"])[0])
+        _, far = surface.nearest(run.x[-1, 0])
         made.append(
             Result(
                 key=key,
                 title=titles[key],
                 lr=float(run.lr[0, 0]) if run.steps else math.nan,
-                final=max(float(run.final[0]) - floor, 0.0) if surface.minima else float(run.final[0]),
-                best=max(float(run.best[0]) - floor, 0.0) if surface.minima else float(run.best[0]),
+                final=float(surface.above(run.final[0])),
+                best=float(surface.above(run.best[0])),
                 steps_to=reached if surface.minima and reached <= run.steps else None,
-                distance=float(run.distance_to(known)[0]) if known else None,
+                distance=(math.inf if run.diverged[0] else float(far)) if surface.wells else None,
                 evaluations=int(run.evaluations[0]),
                 stopped=int(run.stopped[0]) if run.diverged[0] else None,
+                left=int(surface.below(run.value[:, 0]).argmax()) if run.left[0] else None,
             )
         )
     return made
@@ -103,21 +107,24 @@ def _tuned(result: Result, race: Race) -> str:
 
 def _fate(result: Result, race: Race) -> str:
     """What became of a run, and why it diverged where theory knows."""
-    if result.stopped is None:
-        return ""
-    edge = theory.largest_stable(race, result.key) if theory.exact(race) else None
-    why = f": no lr above {number(edge)} is stable" if edge is not None and result.lr > edge else ""
-    return f"diverged at step {result.stopped}{why}"
+    fates = [] if result.left is None else [f"left below the minimum at step {result.left}"]
+    if result.stopped is not None:
+        edge = theory.largest_stable(race, result.key) if theory.exact(race) else None
+        why = f": no lr above {number(edge)} is stable" if edge is not None and result.lr > edge else ""
+        fates.append(f"diverged at step {result.stopped}{why}")
+    return ", ".join(fates)
 
 
 def places(found: Sequence[Result]) -> dict[str, int]:
-    """Each run's place by final loss, the diverged ones last, the longest survivor first among them.
+    """Each run's place by final loss, then those that left below the minimum, then the diverged, the longest survivor first.
 
     Losses that are all rounding are level; then who was near first is first.
     """
     near = {r.key: math.inf if r.steps_to is None else r.steps_to for r in found}
     level = {r.key: max(r.final, NOTHING) if r.distance is not None else r.final for r in found}
-    order = sorted(found, key=lambda r: (r.stopped is not None, -(r.stopped or 0), level[r.key], near[r.key]))
+    order = sorted(
+        found, key=lambda r: (r.stopped is not None, r.left is not None, -(r.stopped or 0), level[r.key], near[r.key])
+    )
     return {result.key: place for place, result in enumerate(order)}
 
 
@@ -125,18 +132,21 @@ def verdict(found: Sequence[Result], race: Race, surface: Surface, start_loss: f
     """One sentence that says who is lowest, as far as these numbers say it, and under which terms."""
     if not surface.minima:
         return _falling(found, race)
-    alive = sorted((r for r in found if r.stopped is None), key=lambda r: r.final)
-    diverged = len(found) - len(alive)
+    alive = sorted((r for r in found if r.stopped is None and r.left is None), key=lambda r: r.final)
+    diverged, left = sum(r.stopped is not None for r in found), _left(found, surface)
+    lost = (f" {diverged} of {len(found)} runs diverged." if diverged else "") + left
     if not alive:
+        if left:
+            return f"No run stayed above the minimum, so there is nothing to win.{lost}"
         return "Every run diverged: a smaller learning rate or clipping would keep them."
     steps = f"{race['steps']:g} step" + ("s" if race["steps"] != 1 else "")
     terms = race.terms
-    lost = f" {diverged} of {len(found)} runs diverged." if diverged else ""
     seed = " This is one draw of the noise; another seed may order them differently." if race["noise"] else ""
     if len(alive) == 1:
         who = alive[0]
-        alone = "" if len(found) == 1 else ", the only run that did not diverge,"
-        return f"After {steps} {who.title}{alone} is {number(who.final)} above the minimum.{seed}"
+        stayed = "stayed above the minimum" if left else "did not diverge"
+        alone = "" if len(found) == 1 else f", the only run that {stayed},"
+        return f"After {steps} {who.title}{alone} is {number(who.final)} above the minimum.{left}{seed}"
     scale = EXACT * max(1.0, abs(start_loss))
     exact = [r for r in alive if r.final <= scale]
     if len(exact) > 1:
@@ -154,6 +164,12 @@ def verdict(found: Sequence[Result], race: Race, surface: Surface, start_loss: f
         f"After {steps}, {terms}, {best.title} has the lowest loss: {number(best.final)} above the minimum; "
         f"next is {second.title} with {number(second.final)}.{lost}{seed}"
     )
+
+
+def _left(found: Sequence[Result], surface: Surface) -> str:
+    """Who left below the minimum, how far, and how that can be; empty where nobody did."""
+    who = [f"{r.title} ({number(r.best)}, from step {r.left} on)" for r in found if r.left is not None]
+    return f" {_listed(who)} left below it. {surface.caveat}".rstrip() if who else ""
 
 
 def _falling(found: Sequence[Result], race: Race) -> str:

@@ -64,12 +64,12 @@ Values = tuple[tuple[str, tuple[float, ...]], ...]
 def _tuned(
     rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers, schedule: Schedule, tries: Values
 ) -> dict[str, float]:
-    """Of the tries the one at which the run ends lowest, the first of several."""
+    """Of the tries the one at which the run ends lowest and has not left below the minimum, the first of several."""
     settings: dict[str, Any] = dict(driver)
     axes = {name: np.array(values) for name, values in tries}
     found = sweep(rule, surface, axes=axes, paired=True, start=start, hypers=dict(hypers), schedule=schedule, **settings)
-    least = surface.lowest or 0.0
-    best = int(np.maximum(found.final - least, NOTHING).argmin()) if surface.minima else int(found.final.argmin())
+    height = np.maximum(found.above(found.final), NOTHING) if surface.minima else found.final
+    best = int(np.where(found.left, np.inf, height).argmin())
     return {name: float(values[best]) for name, values in axes.items()}
 
 

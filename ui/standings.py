@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from optimizers import ENTRANTS
-from ui.ranking import number, places, results
+from ui.ranking import Result, number, places, results
 from ui.runs import trajectories
 from ui.spec import EACH, PROTOCOLS, Race
 
@@ -22,6 +22,12 @@ def standings(race: Race, lengths: Sequence[int] = LENGTHS) -> dict[str, list[st
             found = results(trajectories(now), titles, now)
             rank = places(found)
             best = min(found, key=lambda result: rank[result.key])
-            row.append(f"{best.title} ({number(best.final)})" if best.stopped is None else "all diverged")
+            row.append(_won(best))
         table[protocol] = row
     return table
+
+
+def _won(best: Result) -> str:
+    if best.stopped is not None:
+        return "all diverged"
+    return "none stayed above it" if best.left is not None else f"{best.title} ({number(best.final)})"

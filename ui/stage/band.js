@@ -36,7 +36,9 @@ class Band {
           gap[to] = this.size(this.losses[from]);
         }
       }
-      if (mine >= 0) return { ...run, stopped: this.stopped[i][mine], last: this.last[i][mine] };
+      const under = gap.subarray(r * frames, (r + 1) * frames).findIndex((v) => v < 0);
+      const left = this.axes[i].log && under >= 0 ? rows[under] : null;
+      if (mine >= 0) return { ...run, stopped: this.stopped[i][mine], last: this.last[i][mine], left };
       const last = rows.findIndex((row) => row >= base.rows[run.last]);
       return { ...run, last: last < 0 ? frames - 1 : last };
     });

@@ -1,4 +1,5 @@
-// Loss against step. On the logarithmic axis the strip below the lowest decade holds everything smaller, down to true zero.
+// Loss against step. On the logarithmic axis the strip below the lowest decade holds everything smaller, down to true zero, and
+// one more whatever is below what is called the minimum.
 class Curves extends Layers {
   log = true;
 
@@ -10,13 +11,16 @@ class Curves extends Layers {
 
   place() {
     const { loss, gap, runs, frames, rows, steps, axes } = this.data;
-    const below = this.logarithmic ? gap.filter((v) => v < 10 ** axes.log[0]) : [];
-    this.strip = below.length && (below.some((v) => v > 0) ? `<1e${axes.log[0]}`.replace("-", "−") : "0");
-    this.box = { left: 46, right: this.w - 10, top: 40, bottom: this.h - (this.strip ? 48 : 26) };
+    const least = this.logarithmic ? gap.filter((v) => v >= 0 && v < 10 ** axes.log[0]) : [];
+    this.strip = least.length && (least.some((v) => v > 0) ? `<1e${axes.log[0]}`.replace("-", "−") : "0");
+    const under = this.logarithmic && gap.some((v) => v < 0);
+    this.box = { left: 46, right: this.w - 10, top: 40, bottom: this.h - 26 - (this.strip ? 22 : 0) - (under ? 22 : 0) };
     const { left, right, top, bottom } = this.box;
+    this.under = under && bottom + (this.strip ? 40 : 18);
     const [lo, hi] = this.logarithmic ? axes.log : axes.linear;
     this.x = (step) => left + (step / steps) * (right - left);
     this.y = (v) => {
+      if (this.logarithmic && v < 0) return this.under;
       const u = this.logarithmic ? (v > 0 ? (Math.log10(v) - lo) / (hi - lo) : -1) : (v - lo) / (hi - lo);
       return u < 0 && this.logarithmic ? bottom + 18 : clamp(bottom - u * (bottom - top), -1e4, 1e4);
     };
@@ -52,6 +56,7 @@ class Curves extends Layers {
         if (hi - lo <= 2 && p > lo) for (const m of [0.2, 0.5]) line(this.y(m * 10 ** p), readable(m * 10 ** p));
       }
       if (this.strip) line(bottom + 18, this.strip);
+      if (this.under) line(this.under, "below");
     } else for (const v of ticks(...axes.linear, 7)) line(this.y(v), readable(v));
     g.textAlign = "center";
     for (const v of ticks(0, steps, 5)) if (v === Math.round(v)) g.fillText(String(v), clamp(this.x(v), left, right - 10), this.h - 8);
@@ -74,10 +79,10 @@ class Curves extends Layers {
     runs.forEach((run, r) => !hidden.has(run.key) && this.leaves(g, run, r));
   }
 
-  // A curve that goes on beyond the axis has a small arrow where it first leaves.
+  // A curve that goes on beyond the axis, or below the minimum, has a small arrow where it first leaves.
   leaves(g, run, r) {
     const { top, bottom } = this.box;
-    const edges = this.logarithmic ? [[top, -1]] : [[top, -1], [bottom, 1]];
+    const edges = this.logarithmic ? [[top, -1], ...(this.under ? [[this.under - 7, 1]] : [])] : [[top, -1], [bottom, 1]];
     for (const [edge, way] of edges) {
       for (let f = 0; f <= run.last; f++) {
         const k = 2 * (r * this.data.frames + f);

@@ -57,11 +57,8 @@ def pack(
     rows = np.minimum(np.arange(-(-steps // stride) + 1) * stride, steps)
     x = np.stack([run.x[rows, 0] for run in runs.values()])
     floor = ranking.floor_of(surface)
-    gap = np.stack([run.value[rows, 0] for run in runs.values()]) - floor
+    gap = surface.above([run.value[rows, 0] for run in runs.values()])
     alive = rows < np.array([run.stopped[0] for run in runs.values()])[:, None]
-    if surface.minima:
-        gap = np.where(gap < 0, 0.0, gap)  # a few ulps below the minimum is the minimum
-
     heights, scale, _ = _field(surface, race.window, GRID)
     *_, span = _field(surface, race.domain, GRID)  # the curves do not depend on where the map looks
     structure = _digest((race.surface, race.entrants, race.lrs, race.schedule, race.tuning))
@@ -96,6 +93,7 @@ def pack(
                 "title": result.title,
                 "colour": _COLOURS[result.key],
                 "stopped": result.stopped,
+                "left": result.left,
                 "last": int(alive[i].sum()) if result.stopped is not None else len(rows) - 1,
                 "place": place[result.key],
                 "cells": ranking.cells(result, race),
@@ -152,19 +150,19 @@ def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple
     """
     made = band(race, control, BAND // 6)
     steps, keys, rows = next(iter(runs.values())).steps, list(runs), made.rows
-    surfaces = [race.landscape for race in made.races]
+    different: dict[Surface, Surface] = {}
+    surfaces = [different.setdefault(surface, surface) for surface in (race.landscape for race in made.races)]
     floors = np.array([ranking.floor_of(surface) for surface in surfaces])
     shape = (len(surfaces), len(made.runs), len(rows))
-    x, gap = np.zeros((*shape, 2)), np.zeros(shape)
+    x, loss = np.zeros((*shape, 2)), np.zeros(shape)
     for r, run in enumerate(made.runs.values()):
         x[:, r] = run.x.swapaxes(0, 1)
-        gap[:, r] = run.value.T - floors[:, None]
+        loss[:, r] = run.value.T
+    gap = np.array([surface.above(losses) for surface, losses in zip(surfaces, loss, strict=True)])
     stopped = np.array([run.stopped for run in made.runs.values()]).reshape(shape[1::-1])
     alive = rows < stopped.T[:, :, None]
-    if race.landscape.minima:
-        gap = np.where(gap < 0, 0.0, gap)
     still = [key for key in keys if key not in made.runs]
-    others = np.array([runs[key].value[rows, 0] - floors[0] for key in still]).reshape(-1, len(rows))
+    others = surfaces[0].above([runs[key].value[rows, 0] for key in still]).reshape(-1, len(rows))
     rests = np.array([rows < runs[key].stopped[0] for key in still], dtype=bool).reshape(others.shape)
     x0, x1, y0, y1 = race.window
     (wide, tall), bounded = (3 * (x1 - x0), 3 * (y1 - y0)), bool(race.landscape.minima)
