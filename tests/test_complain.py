@@ -2,9 +2,9 @@
 
 import random
 import re
+from typing import Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from core import Hyper
 from core.words import MOST, brief, cut, legible, quoted
@@ -78,7 +78,7 @@ def test_only_the_first_of_many_sentences_are_shown():
     assert few(str(i) for i in range(MANY + 5)) == [*map(str, range(MANY)), "And 5 more of this kind."]
 
 
-def told(app: AppTest) -> str:
+def told(app: Any) -> str:
     """All texts that may have markup, without what is escaped or verbatim in them."""
     text = "\n".join(element.value for kind in ("warning", "markdown", "caption", "info") for element in app.get(kind))
     return re.sub(r"\\.\w*|(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
