@@ -20,6 +20,7 @@ from networks.inits import DRAWS
 from networks.layers import SeededDropout
 from networks.losses import Loss
 from networks.network import Network
+from networks.shaken import shaken
 from networks.train import REGIME, Regime, Training, numbers_of
 from optimizers import ENTRANTS
 
@@ -34,12 +35,31 @@ EFFECTS = {
 """What happens to the gradient of each parameter p, in order."""
 
 
+CALM = {"float32": 2e-6, "float64": 1e-10}
+"""A run makes little of rounding whose loss it moves by less of itself, by precision: the script's is as near, or nearly."""
+
+
 def script(training: Training, run: int) -> str:
     """A script of torch, numpy and scikit-learn that makes a run anew, up to its last record, and prints its loss there.
 
-    Raises ValueError for a run that no such script makes: forked, on data of a user's own, of a rule that torch.optim has
-    not, or with a schedule that the rule there does not follow.
+    It ends with what the loss was here, and how much of rounding the run makes. Raises ValueError for a run that no such
+    script makes: forked, on data of a user's own, of a rule that torch.optim has not, or with a schedule that the rule there
+    does not follow.
     """
+    text = _written(training, run)
+    return "\n".join([text, *_rounded(training, run), ""])
+
+
+def refusal(training: Training, run: int) -> str:
+    """Why there is no script of a run; empty where there is one."""
+    try:
+        _written(training, run)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _written(training: Training, run: int) -> str:
     if training.begun:
         raise ValueError(f"the run was forked at step {training.begun}: a script is only made of a run from its beginning")
     task, regime, (key, numbers, seed) = training.task, training.regime, numbers_of(training, run)
@@ -54,7 +74,7 @@ def script(training: Training, run: int) -> str:
     ]
     text = "\n\n\n".join([*definitions, "\n\n".join("\n".join(lines) for lines in sections)])
     title = f"{task.title}, trained by {ENTRANTS[key].title} for {steps} steps. It prints the validation loss at the end."
-    return f'"""{title}"""\n\n' + completed(text + "\n", HOMES)
+    return f'"""{title}"""\n\n' + completed(text, HOMES)
 
 
 def curves(training: Training, titles: Sequence[str]) -> str:
@@ -126,7 +146,7 @@ def _factors(schedule: Schedule) -> str:
 
 
 def _settings(regime: Regime, seed: int) -> Iterator[str]:
-    yield f"DATA_SEED, SEED, STEPS, BATCH_SIZE = {regime.seeds[0]}, {seed}, {regime.steps}, {regime.batch_size}"
+    yield f"DATA_SEED, SEED, STEPS, BATCH_SIZE = {regime.data_seed}, {seed}, {regime.steps}, {regime.batch_size}"
     yield "torch.set_num_threads(1)  # a small network is no work for more"
     if regime.dtype == "float64":
         yield "torch.set_default_dtype(torch.float64)"
@@ -139,7 +159,7 @@ def _data(training: Training) -> Iterator[str]:
     name, in_proportion = getattr(call, "__name__", ""), ", stratify=table.y{}" if task.classes else ""
     if getattr(sources, name, None) is not call:
         raise ValueError("the data are not built in: a script is only made of a run on data that everybody has")
-    scaling = task.source(training.regime.seeds[0]).scaling if wanted.scaling == "own" else wanted.scaling
+    scaling = task.source(training.regime.data_seed).scaling if wanted.scaling == "own" else wanted.scaling
     split = f"train_test_split({{}}, test_size={held}, random_state=DATA_SEED{in_proportion})"
 
     yield f"# The data: {held} rows are held back for a test."
@@ -257,7 +277,7 @@ def _loop(training: Training, key: str, numbers: Mapping[str, float], steps: int
         yield "        for p in model.parameters():"
         yield from (f"            {effect}" for effect in effects)
     if _on(numbers, "clip_norm"):
-        yield "    norm = torch.stack([p.grad.norm() for p in model.parameters()]).norm()"
+        yield "    norm = torch.stack([p.grad.double().norm() for p in model.parameters()]).norm()"
         yield "    for p in model.parameters():"
         yield f"        p.grad *= ({numbers['clip_norm']} / norm).clamp(max=1)"
     yield "    optimizer.step()"
@@ -274,3 +294,16 @@ def _validation(model: Network) -> Iterator[str]:
     if model.measure.right:
         yield f"    right = {inlined(model.measure.right, y='y_val')}"
         yield '    print(f"validation accuracy {right.double().mean().item():.9g}")'
+
+
+def _rounded(training: Training, run: int) -> Iterator[str]:
+    """What the loss was here, and how near to it another order of the sums may come."""
+    loss, (step, moved) = float(training.final("val_loss")[run]), shaken(training, run)
+    yield f"    # In Ravine, which adds up in another order, it was {loss:.9g}."
+    if not step:
+        yield "    # How much this run makes of rounding was not measured: it is too large."
+        return
+    until = "" if step == training.kept[run] else f" by step {step}"
+    yield f"    # Changes in the last digit of every number, at every step, move it by {moved:.1g} of itself{until}."
+    if moved > CALM[training.regime.dtype]:
+        yield "    # So this run amplifies rounding, and the script may end elsewhere."

@@ -72,7 +72,10 @@ class Entrant:
 
 @dataclass(frozen=True)
 class Regime:
-    """What all runs of a training have in common beside the task; `settings` are those of REGIME, by name."""
+    """What all runs of a training have in common beside the task; `settings` are those of REGIME, by name.
+
+    The data are split by `data_seed`, the first of the seeds, also in a fork of a run with another.
+    """
 
     steps: int
     batch_size: int
@@ -83,6 +86,7 @@ class Regime:
     class_weights: bool
     augmentation: Augmentation | None
     keep_best: bool = True
+    data_seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -242,7 +246,10 @@ def train(
     if dtype not in PRECISIONS:
         raise ValueError(f"dtype = {dtype!r} is not allowed: it must be one of {', '.join(PRECISIONS)}")
     steps = int(_one_for_all(STEPS, steps))
-    regime = Regime(steps, batch_size, seeds, dtype, scheduled(schedule), settings, class_weights, augmentation, keep_best)
+    chosen = scheduled(schedule)
+    regime = Regime(
+        steps, batch_size, seeds, dtype, chosen, settings, class_weights, augmentation, keep_best, data_seed=seeds[0]
+    )
     return Trainer(task, regime, entrants).train(watch, progress, should_stop)
 
 
@@ -303,7 +310,7 @@ class Trainer:
         *,
         begun: int = 0,
     ) -> None:
-        self.data = data or task.load(regime.seeds[0])
+        self.data = data or task.load(regime.data_seed)
         task = task.fitting(self.data)
         self.task, self.regime, self.entrants = task, regime, entrants
         self.x_train, self.y_train = _rows(self.data, "train", regime.dtype)

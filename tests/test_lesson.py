@@ -202,6 +202,14 @@ def test_the_plane_is_what_the_network_says(task):
     assert len(arrays["points"]) == 3 * len(training.data.x_train)
 
 
+def test_after_the_last_seed_comes_the_first():
+    lesson, problems = read_lesson(
+        {"task": "iris_mlp", "rules": "sgd", "seed": "9999", "seeds": "3"}, Lesson("wine_mlp", ("adam",))
+    )
+    assert problems == []
+    assert lesson.seeds == (9999, 0, 1)
+
+
 def test_several_seeds_are_drawn_as_median_and_quartiles():
     lesson = Lesson("iris_mlp", ("sgd", "adam")).choosing({"seeds": "3"}).having({"steps": 40.0})
     going = lesson_of(lesson).start()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from networks.export import checkpoint, curves, script
+from networks.export import checkpoint, curves, refusal, script
 from networks.tensorboard import events
 from optimizers import ENTRANTS
 from ui.complain import plain
@@ -26,10 +26,10 @@ def taken_along(page: str, going: Ongoing) -> None:
     three.download_button("TensorBoard", lambda: events(training, titles), "runs.zip", key=f"{page}.events", on_click="ignore")
     three.caption("A folder a run, to be unpacked and opened with tensorboard --logdir.")
     title = four.selectbox("Script of", titles, key=f"{page}.script.run")
-    try:
-        text = script(training, titles.index(title))
-    except ValueError as error:
-        four.caption(plain(f"{str(error)[0].upper()}{str(error)[1:]}."))
+    run = titles.index(title)
+    if why := refusal(training, run):
+        four.caption(plain(f"{why[0].upper()}{why[1:]}."))
     else:
-        four.download_button("PyTorch script", text, "training.py", key=f"{page}.script", on_click="ignore")
-        four.caption("Run alone it prints this run’s validation loss after the same steps.")
+        name = f"{page}.script"
+        four.download_button("PyTorch script", lambda: script(training, run), "training.py", key=name, on_click="ignore")
+        four.caption("Run alone it prints this run’s validation loss after the same steps, and says how near it can come.")

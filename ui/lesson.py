@@ -243,8 +243,8 @@ class Lesson(Numbered):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        first = int(self["seed"])
-        return tuple(range(first, first + int(self.choice("seeds"))))
+        """The chosen seed and those after it; after the last comes the first."""
+        return tuple((int(self["seed"]) + i) % (int(SEED.high) + 1) for i in range(int(self.choice("seeds"))))
 
     @property
     def entrants(self) -> list[tuple[str, dict[str, float]]]:
