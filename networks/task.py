@@ -5,14 +5,24 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 
+import numpy as np
+
 from core.cache import CACHE
-from networks.data import Data, Preparation, Table, prepared
+from networks.data import Data, Preparation, Table, prepared, split
 from networks.layers import Shape
 from networks.losses import LOSSES
 from networks.models import Model
 from networks.network import Network
 
 AS_USUAL = Preparation()
+
+BATCH = 64
+"""Rows of a usual minibatch, where the training set has several times as many."""
+
+
+def usual_batch(rows: int) -> int:
+    """Rows of a minibatch that suits a training set: BATCH, or a power of two of which an epoch has four or more."""
+    return min(BATCH, 2 ** max(int(rows // 4).bit_length() - 1, 0))
 
 
 @dataclass(frozen=True)
@@ -31,7 +41,8 @@ class NetworkTask:
     """What is learned, by what, and what counts as a loss.
 
     `source` gives the table of a seed, whose inputs have `shape` and whose classes are `classes` many, or 0 for a regression;
-    `words` is the size of the vocabulary where the inputs are words; `image` says that they are pixels, also if in a line.
+    `words` is the size of the vocabulary where the inputs are words; `image` says that they are pixels, also if in a line;
+    `batch` is the usual number of rows in a minibatch.
     """
 
     key: str
@@ -45,6 +56,7 @@ class NetworkTask:
     init: str = "torch"
     preparation: Preparation = AS_USUAL
     image: bool = False
+    batch: int = BATCH
 
     @cached_property
     def model(self) -> Network:
@@ -54,8 +66,16 @@ class NetworkTask:
 
     def load(self, seed: int) -> Data:
         """The data of a seed, split and scaled."""
-        table = self.source.table if isinstance(self.source, Given) else _table(self.source, seed)
-        return prepared(table, seed, self.preparation)
+        return prepared(self._table(seed), seed, self.preparation)
+
+    def rows(self, seed: int) -> int:
+        """How many rows the training set of a seed has. Raises ValueError where there is none."""
+        table, wanted = self._table(seed), self.preparation
+        train, _, _ = split(table, seed, fold=wanted.fold, folds=wanted.folds)
+        return len(train) if wanted.balance == "none" else int(np.bincount(table.y[train]).max()) * len(table.classes)
+
+    def _table(self, seed: int) -> Table:
+        return self.source.table if isinstance(self.source, Given) else _table(self.source, seed)
 
     def fitting(self, data: Data) -> "NetworkTask":
         """The task with as many inputs as the data have: how many a file's columns become is up to the training rows."""

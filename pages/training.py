@@ -15,6 +15,7 @@ from optimizers import ENTRANTS
 from ui.board import board
 from ui.board.message import pack, state_of
 from ui.carry import taken_along
+from ui.columns import columns_told
 from ui.complain import complain, plain
 from ui.forks import forks, offer
 from ui.form import form
@@ -149,6 +150,7 @@ if chosen.rules:
     st.caption("All rules start at the same weights and see the same minibatches. Every change of a number trains anew.")
     st.fragment(picture, run_every=PATIENCE if ticking else None)(going, time.monotonic(), ticking=ticking)
     if not ticking and going.so_far is not None:
+        columns_told(going.so_far.data)
         look, turn, take = st.tabs(["Look inside", "Fork", "Take it along"], default="Fork" if forks(PAGE) else None)
         with look:
             inside(going)

@@ -17,6 +17,7 @@ from networks import MLP, TASKS, train
 from networks.paired import interval
 from networks.perceptron import bound
 from networks.report import by_class, confusion, first_weights, predicted, worst
+from networks.task import usual_batch
 from optimizers import ENTRANTS
 from ui import ongoing
 from ui.board.message import SIDE, fate, pack, planes, quartiles
@@ -147,10 +148,64 @@ def test_a_training_that_nobody_looks_at_ends(monkeypatch):
     assert going.unfinished
 
 
+def impossible() -> Lesson:
+    """A lesson whose folds are more than the rows of a class."""
+    text = "a,kind\n" + "\n".join(f"{i * i},{'rare' if i % 15 == 3 else 'common'}" for i in range(60))
+    return Lesson("iris_mlp", ("sgd",)).learning(table_task("rare.csv", text.encode(), "")).choosing({"fold": "1"})
+
+
 def test_a_training_that_cannot_be_says_why():
-    going = lesson_of(Lesson("iris_mlp", ("sgd",)).having({"batch": 256.0})).start()
+    going = lesson_of(impossible()).start()
     going.wait(30)
-    assert going.problem.startswith("batch_size = 256 is not allowed: it must be from 1 to")
+    assert going.problem.startswith("folds = 5 is not allowed: it must be from 2 to")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "choices", "used", "told"),
+    [
+        (64, {}, 64, ""),
+        (106, {}, 106, ""),
+        (256, {}, 106, "batch = 256 is more than the 106 rows of the training set: 106 are used."),
+        (256, {"fold": "1"}, 102, "batch = 256 is more than the 102 rows of the training set: 102 are used."),
+    ],
+)
+def test_a_batch_is_no_larger_than_the_training_set(wanted, choices, used, told):
+    lesson = Lesson("iris_mlp", ("sgd",)).having({"batch": float(wanted), "steps": 10.0}).choosing(choices)
+    assert lesson.batch == (used, told)
+    assert lesson.regime["batch_size"] == used
+    assert lesson.link()["batch"] == str(wanted) if wanted != 64 else "batch" not in lesson.link()
+    going = lesson_of(lesson).start()
+    going.wait(30)
+    assert not going.problem
+
+
+def test_rows_drawn_again_count_for_the_batch():
+    lesson = Lesson("cancer_mlp", ("sgd",)).having({"batch": 4000.0}).choosing({"balance": "oversample"})
+    assert lesson.batch[0] == len(lesson.work.load(0).y_train) > lesson.choosing({"balance": "none"}).batch[0]
+
+
+def test_what_cannot_be_split_has_the_batch_that_was_asked_for():
+    assert impossible().having({"batch": 4000.0}).batch == (4000, "")
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch"), [(1, 1), (7, 1), (8, 2), (42, 8), (63, 8), (64, 16), (224, 32), (256, 64), (9999, 64)]
+)
+def test_the_usual_batch_is_by_the_data(rows, batch):
+    assert usual_batch(rows) == batch
+    assert 4 * batch <= max(rows, 4)
+
+
+@pytest.mark.parametrize("rows", [12, 40, 91, 92, 400])
+def test_a_table_trains_at_once_however_small(rows):
+    text = "a,kind\n" + "\n".join(f"{i * i},{'yes' if i % 2 else 'no'}" for i in range(rows))
+    lesson = FIRST.learning(table_task("mine.csv", text.encode(), "")).having({"steps": 10.0})
+    assert lesson["batch"] == usual_batch(lesson.work.rows(0))
+    assert "batch" not in lesson.link()
+    going = lesson_of(lesson).start()
+    going.wait(30)
+    assert not going.problem
+    assert lesson.batch == (lesson["batch"], "")
 
 
 @pytest.fixture(scope="module")
@@ -311,7 +366,7 @@ def test_novikoffs_bound_holds_for_the_perceptron():
 
 
 def test_a_table_of_ones_own_becomes_a_task():
-    text = "a,b,kind\n" + "\n".join(f"{i},{i % 7},{'yes' if i % 2 else 'no'}" for i in range(60))
+    text = "a,b,kind\n" + "\n".join(f"{i * i},{i % 7},{'yes' if i % 2 else 'no'}" for i in range(60))
     lesson = Lesson("iris_mlp", ("adam",)).having({"steps": 20.0, "batch": 16.0})
     going = lesson_of(lesson.learning(table_task("mine.csv", text.encode(), ""))).start()
     going.wait(30)
@@ -340,7 +395,7 @@ def test_the_smallest_weight_is_blue_and_the_largest_red():
 
 
 def test_a_table_of_two_features_and_a_number_to_predict_has_no_plane():
-    text = "a,b,price\n" + "\n".join(f"{i},{i % 7},{3 * i - i % 7 + 0.25}" for i in range(60))
+    text = "a,b,price\n" + "\n".join(f"{i * i},{i % 7},{3 * i - i % 7 + 0.25}" for i in range(60))
     lesson = Lesson("iris_mlp", ("adam",)).having({"steps": 10.0, "batch": 8.0})
     going = lesson_of(lesson.learning(table_task("prices.csv", text.encode(), "")))
     going.start().wait(30)

@@ -20,6 +20,7 @@ from networks import sweep as module
 from networks.sweep import MEASURES, Sweep, measures_of, numbers_of, sweep
 from networks.train import Training
 from optimizers import ENTRANTS
+from tests.test_lesson import impossible
 from ui import netsweep as spec
 from ui.grid import Axis
 from ui.lesson import Lesson, read_lesson
@@ -328,9 +329,9 @@ def test_a_sweep_rests_while_nobody_looks(monkeypatch):
 
 
 def test_a_sweep_that_cannot_be_says_why():
-    going = Ongoing(replace(FIRST, lesson=Lesson("iris_mlp", ("sgd",)).having({"batch": 256.0}))).start()
+    going = Ongoing(replace(FIRST, lesson=impossible())).start()
     going.wait(30)
-    assert going.problem.startswith("batch_size = 256 is not allowed: it must be from 1 to")
+    assert going.problem.startswith("folds = 5 is not allowed: it must be from 2 to")
     going.look()
     assert not going.running
 
@@ -460,7 +461,7 @@ def test_a_second_number_makes_a_map():
 def test_what_cannot_be_is_said_and_the_page_goes_on():
     app = opened(batch="256")
     assert not app.exception
-    assert any("Batch_size = 256 is not allowed" in warning.value for warning in app.warning)
+    assert any("batch = 256 is more than the 106 rows" in warning.value for warning in app.warning)
     app.text_input(key="sweep.span.lr").set_value("1 … 0.1").run()
     assert any("must run upwards" in warning.value for warning in app.warning)
     app.multiselect(key="sweep.rules").set_value([]).run()

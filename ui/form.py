@@ -8,11 +8,18 @@ from streamlit.delta_generator import DeltaGenerator
 
 from networks import NetworkTask
 from optimizers import ENTRANTS
-from ui.lesson import COMMON, DATA, HIDDEN, MOST_RULES, NETWORK, TRAINING, Lesson
+from ui.lesson import BATCH, COMMON, DATA, HIDDEN, MOST_RULES, NETWORK, TRAINING, Lesson
 from ui.own import ROOT, brought, folder_tasks, root, table_task, tasks
 from ui.pickers import rules, slider, word
 
 COLUMNS = 4
+
+SUFFIXES = ["csv", "tsv", "txt", "data", "dat"]
+
+TABLES = (
+    "A line a row: numbers, words, dates, yes and no; how cells are parted and whether the first line names them is found out. "
+    "What was done to each column is told below the results."
+)
 
 
 def form(page: str, lesson: Lesson) -> tuple[Lesson, list[str]]:
@@ -37,7 +44,7 @@ def form(page: str, lesson: Lesson) -> tuple[Lesson, list[str]]:
         lesson = lesson.having(_numbers(page, lesson, set(lesson.rules), _places(tabs["Rules"])))
         with tabs[DATA]:
             problems += _files(page)
-    return lesson, problems
+    return lesson, problems + [sentence for _, sentence in [lesson.batch] if sentence]
 
 
 def task_picked(page: str, now: NetworkTask, place: DeltaGenerator) -> NetworkTask:
@@ -45,7 +52,10 @@ def task_picked(page: str, now: NetworkTask, place: DeltaGenerator) -> NetworkTa
     offered = {**tasks(), now.key: now}
     if wished := st.session_state.pop(f"{page}.task.wish", None):
         st.session_state[f"{page}.task"] = wished
-    return offered[word(page, "task", "Task", {key: one.title for key, one in offered.items()}, now.key, place)]
+    picked = offered[word(page, "task", "Task", {key: one.title for key, one in offered.items()}, now.key, place)]
+    if st.session_state.get(f"{page}.{BATCH.name}") == now.batch != picked.batch:  # nobody chose it: the new task has its own
+        del st.session_state[f"{page}.{BATCH.name}"]
+    return picked
 
 
 def _places(tab: DeltaGenerator) -> Iterator[DeltaGenerator]:
@@ -84,7 +94,7 @@ def hidden(page: str, lesson: Lesson, place: DeltaGenerator, problems: list[str]
 def _files(page: str) -> list[str]:
     """Tasks from files of one's own; what is wrong with a file."""
     one, two, three = st.columns([2, 1, 2])
-    file = one.file_uploader("Your own table (CSV)", type=["csv", "tsv", "txt"], key=f"{page}.file")
+    file = one.file_uploader("Your own table (CSV)", type=SUFFIXES, key=f"{page}.file", help=TABLES)
     target = two.text_input("Its target column", key=f"{page}.target", placeholder="the last one").strip()
     folder = ""
     if root():

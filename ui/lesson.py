@@ -196,6 +196,7 @@ class Lesson(Numbered):
         data = [NOISE] if not task.words else []
         return {
             **COMMON,
+            **_controls("Common", replace(BATCH, default=float(task.batch))),
             **own,
             **(_controls(NETWORK, DROPOUT) if hasattr(task.kind, DROPOUT.name) else {}),
             **_controls(DATA, *data, *([SHIFT, ROTATE] if pictured(task) else [])),
@@ -247,6 +248,19 @@ class Lesson(Numbered):
         return tuple((int(self["seed"]) + i) % (int(SEED.high) + 1) for i in range(int(self.choice("seeds"))))
 
     @property
+    def batch(self) -> tuple[int, str]:
+        """The rows of a minibatch, and a sentence where fewer are used than asked for, for the training set has no more."""
+        wanted = int(self[BATCH.name])
+        if wanted <= self.origin.batch:
+            return wanted, ""
+        try:
+            rows = self.work.rows(self.seeds[0])
+        except ValueError:  # what is wrong with the data is told when they train
+            return wanted, ""
+        told = f"{BATCH.name} = {wanted} is more than the {rows} rows of the training set: {rows} are used."
+        return min(wanted, rows), told if wanted > rows else ""
+
+    @property
     def entrants(self) -> list[tuple[str, dict[str, float]]]:
         """As `networks.train` takes them."""
         return [(key, {name: self[f"{key}.{name}"] for name in ENTRANTS[key].hypers}) for key in self.rules]
@@ -259,7 +273,7 @@ class Lesson(Numbered):
         changed = Augmentation(int(moved[0]), moved[1], self.choice("flip") == "yes")
         return {
             "steps": int(self["steps"]),
-            "batch_size": int(self["batch"]),
+            "batch_size": self.batch[0],
             "seed": self.seeds,
             "schedule": schedule.with_(**{name: self[f"{schedule.key}.{name}"] for name in schedule.hypers}),
             **{name: self[name] for name in REGIME},

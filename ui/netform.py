@@ -36,7 +36,7 @@ def picked(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
     lesson = lesson.having(changed)
     with st.expander("Other numbers and choices"):
         lesson, more = others(page, replace(now, lesson=lesson), places[-1])
-    return replace(now, lesson=lesson), problems + more
+    return replace(now, lesson=lesson), problems + more + [sentence for _, sentence in [lesson.batch] if sentence]
 
 
 def ranges(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:

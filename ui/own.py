@@ -15,6 +15,7 @@ from networks import CNN, MLP, TASKS, Given, NetworkTask
 from networks.data import Table, prepared
 from networks.files import cifar10_folder, mnist_folder
 from networks.table import csv_table
+from networks.task import usual_batch
 from ui.lesson import GIVEN
 
 ROOT = "RAVINE_DATA"
@@ -51,7 +52,8 @@ def table_task(name: str, content: bytes, target: str) -> NetworkTask:
     """The task of an uploaded table; ValueError, in one sentence, for what is none."""
     table = csv_table(content, target or None)
     data = prepared(table, 0)  # what will not do is told now, not when it trains
-    return _task(cut(name), Given(_digest(content, target.encode()), table), MLP((16,))).fitting(data)
+    task = _task(cut(name), Given(_digest(content, target.encode()), table), MLP((16,))).fitting(data)
+    return replace(task, batch=usual_batch(len(data.x_train)))
 
 
 def folder_tasks(folder: str) -> Sequence[NetworkTask]:
