@@ -51,6 +51,7 @@ class Visitor:
             message = self.heard(left)
             if message is None:
                 break
+            assert not message.HasField("page_not_found"), f"there is no page {page}"
             said.append(message)
             if message.WhichOneof("type") == "script_finished":
                 return said

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui.server import HOUSE
+
 
 @cache
 def called(file: Path) -> str:
@@ -20,5 +22,6 @@ def begin(title: str = "") -> None:
     """
     st.set_page_config(page_title="Ravine", page_icon="⛰️", layout="wide", initial_sidebar_state="collapsed")
     if title:
+        HOUSE.entered()
         st.html("<style>.stMainBlockContainer { padding-top: 4.2rem; }</style>")
         st.markdown(f"#### {title}")

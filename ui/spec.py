@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
+from sys import intern
 from typing import Any, Self
 
 from core import DRIVER, SCHEDULES, Hyper, Schedule, Surface
@@ -98,7 +99,8 @@ class Control:
         return f"{ENTRANTS[self.group].title}’s {self.label}" if self.group in ENTRANTS else self.label
 
     def write(self, value: float) -> str:
-        return "off" if value == self.hyper.off else f"{value:.12g}"
+        # Streamlit keeps the words of every stop of a slider for every session: let them be the same ones.
+        return "off" if value == self.hyper.off else intern(f"{value:.12g}")
 
 
 class Numbered:
