@@ -13,7 +13,8 @@ from figures.axes import logarithmic
 from figures.maps import Side
 from optimizers import ENTRANTS, RULES
 from surfaces import SURFACES
-from ui.effect import FAN, FINE, Effect, best, fan, gap, profile, read_effect, sentences, ticks, told, width
+from tests.problems import UNDERCUT, leaving
+from ui.effect import FAN, FINE, SHOWS, Effect, best, fan, gap, profile, read_effect, sentences, ticks, told, width
 from ui.grid import Axis, axis_of, options_of
 from ui.spec import PROTOCOLS, Race
 
@@ -196,3 +197,37 @@ def test_all_diverged_is_still_a_picture():
 def test_ticks_are_decades_or_one_two_five(low, high, texts):
     assert logarithmic(low, high)["ticktext"] == texts
     assert len(logarithmic(-300.0, 0.0)["tickvals"]) <= 9
+
+
+@pytest.mark.parametrize("shows", SHOWS)
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_a_run_that_left_below_the_minimum_is_neither_best_nor_near(key, shows):
+    effect = Effect(leaving(key), Axis("lr", 1e-3, 1.0), "momentum", shows=shows)
+    found, lowest = profile(effect, "momentum"), effect.race.landscape.lowest
+    assert lowest is not None
+    low = found.best < lowest - 1e-9
+    assert low.any()
+    assert np.isinf(told(effect, found)[low]).all()
+    np.testing.assert_array_equal(np.isfinite(gap(effect, found)), ~low & np.isfinite(found.final))
+    first, last, level = best(effect, found)
+    rates = found.axes["lr"]
+    if np.isfinite(level):
+        assert not low[(rates >= first) & (rates <= last)].any()
+    assert width(effect, found) <= (~low).mean() * 3
+
+
+def test_a_curve_ends_where_its_run_leaves_below_the_minimum():
+    fallen = np.array([3.0, 1.0, np.nan, np.nan])
+    stayed = np.array([3.0, 2.0, 0.0, 1.0])
+    x = np.zeros((4, 2))
+    paths = [effects.Path(0.1, x, fallen, diverged=False, left=True), effects.Path(0.2, x, stayed, diverged=False)]
+    drawn: Any = effects.curves(paths, Side("lr", True), 0.2).data
+    np.testing.assert_array_equal(drawn[0].y, fallen)
+    assert drawn[1].y[2] == effects.LOWEST
+    ground = effects.Ground(np.arange(2.0), np.arange(2.0), np.zeros((2, 2)))
+    traces: Any = effects.fan(paths, ground, Side("lr", True), 0.2).data
+    names = [trace.name for trace in traces]
+    assert "lr 0.1, leaves below the minimum" in names
+    assert "lr 0.2" in names
+    below: Any = effects.curves([replace(paths[0], gap=np.full(4, np.nan))], Side("lr", True), 0.1).layout
+    assert all(math.isfinite(end) for end in below.yaxis.range)

@@ -11,11 +11,13 @@ from core import SCHEDULES
 from figures.maps import Panel, Shade, Side, maps
 from optimizers import ENTRANTS
 from surfaces import SURFACES
+from tests.problems import UNDERCUT, leaving
 from ui.grid import (
     COLOURS,
     Axis,
     Map,
     axis_of,
+    below,
     boundary,
     checked_range,
     options_of,
@@ -206,3 +208,59 @@ def test_a_map_with_nothing_to_tell_is_still_a_figure():
     )
     layout: Any = figure.layout
     assert layout.coloraxis.cmin < layout.coloraxis.cmax
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_a_cell_whose_run_left_below_the_minimum_says_so(key, colour):
+    view = Map(leaving(key), Axis("lr", 1e-3, 1.0), Axis("mu", 0.0, 0.99), colour)
+    found = swept(view, "momentum", 16)
+    surface, told, gone = view.race.landscape, shades(view, found), below(view, found)
+    assert surface.lowest is not None
+    low = found.best < surface.lowest - 1e-9
+    assert low.any()
+    if colour in ("final", "best", "steps"):
+        assert np.isnan(told[low]).all()
+        np.testing.assert_array_equal(gone, low & (found.stopped > found.steps))
+    else:
+        assert not gone.any()
+    xs, ys = found.axes.values()
+    sides = Side("lr", True), Side("μ", False)
+    (figure,) = maps([Panel("One", xs, ys, told, None, gone)], *sides, shade(view))
+    drawn: Any = figure.data
+    assert ("left below the minimum" in {text for text, _ in drawn[-1].customdata}) == gone.any()
+    assert len(drawn) == (3 if gone.any() else 2)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"), [(key, name) for key, s in SURFACES.items() if s.wells for name in (*s.hypers, "angle")]
+)
+def test_a_cell_is_called_after_the_minimum_of_its_own_surface(key, name):
+    surface = SURFACES[key]
+    race = Race(key, ("sgd",), SHARED, numbers=(("steps", 400.0),))
+    view = Map(race, Axis("lr", 1e-4, 2e-3), axis_of(name, options_of(race)), "minimum")
+    found, (xlo, xhi) = swept(view, "sgd", 9), surface.domain[0]
+    told = shades(view, found)
+    for (i, j), place in np.ndenumerate(told):
+        value = float(found.axes[name][j])
+        own = surface.rotated(value) if name == "angle" else surface.with_(**{name: value})
+        where, far = own.nearest(found.x[i, j])
+        assert math.isnan(place) if far > 0.05 * (xhi - xlo) else place == where
+        known = own.minima + own.local_minima
+        if place >= 0 and not any(name[0].isalpha() for name in own.wells):  # all of them are points
+            assert np.linalg.norm(np.array(known) - found.x[i, j], axis=1).argmin() == place
+    assert len(shade(view).names) == len(surface.wells)
+    assert [name.partition(": ")[2] for name in shade(view).names] == list(race.landscape.wells)
+
+
+def test_turning_does_not_change_which_minimum_is_reached():
+    race = Race("himmelblau", ("sgd",), SHARED, numbers=(("steps", 300.0),))
+    view = Map(race, Axis("lr", 1e-3, 3e-2), Axis("angle", -90.0, 90.0), "minimum")
+    found = swept(view, "sgd", 48)
+    told = shades(view, found)
+    assert len(set(told[~np.isnan(told)])) > 1
+    assert ((told == told[:, [24]]) | np.isnan(told) & np.isnan(told[:, [24]])).mean() > 0.99
+    for i, j in ((5, 3), (20, 40), (40, 10)):
+        xs, ys = found.axes.values()
+        (run,) = trajectories(played(view, ("sgd", float(xs[i]), float(ys[j])))).values()
+        assert told[i, j] == played(view, ("sgd", float(xs[i]), float(ys[j]))).landscape.nearest(run.x[-1, 0])[0]

@@ -9,6 +9,7 @@ import pytest
 
 from optimizers import ENTRANTS
 from surfaces import SURFACES
+from tests.problems import UNDERCUT, leaving
 from ui import band
 from ui.runs import trajectories
 from ui.spec import EACH, Race
@@ -253,3 +254,29 @@ def test_a_helper_changes_nothing(monkeypatch):
     for key, paths in helped.items():
         for name in ("x", "value", "stopped"):
             np.testing.assert_array_equal(getattr(paths, name), getattr(alone[key], name))
+
+
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_a_loss_below_the_minimum_is_drawn_as_what_it_is(key):
+    race = leaving(key, "sgd")
+    runs, header, arrays = sent(race, {"released": False}, "lr")
+    gap = arrays["gap"].reshape(2, header["frames"])
+    lowest = race.landscape.lowest
+    assert lowest is not None
+    for i, run in enumerate(runs.values()):
+        true = run.value[:, 0] - lowest
+        np.testing.assert_allclose(gap[i], np.where(np.abs(true) < 1e-12, gap[i], true), rtol=1e-5)
+    momentum, sgd = header["runs"]
+    assert gap[0].min() < 0 <= gap[1].min()
+    assert (momentum["left"], sgd["left"]) == (int((gap[0] < 0).argmax()), None)
+    assert "left below it" in header["verdict"]
+    assert header["axes"]["log"] is not None
+    made, rows = header["band"], np.array(header["band"]["rows"])
+    codes = arrays["bandGap"].reshape(len(made["stops"]), 2, len(rows))
+    (control,) = [c for c in race.controls if c.id == "lr"]
+    for i in range(0, len(codes), 7):
+        at = trajectories(race.having({"lr": control.hyper.stops[made["stops"][i]]}))
+        for r, run in enumerate(at.values()):
+            alive = rows < run.stopped[0]
+            np.testing.assert_array_equal((codes[i, r] < 0)[alive], (run.value[rows, 0] < lowest - 1e-9)[alive])
+    assert (codes < 0).any()

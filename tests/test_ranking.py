@@ -5,8 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from optimizers import ENTRANTS
 from surfaces import SURFACES
-from ui.ranking import Result, cells, loss_axes, number, places, verdict
+from tests.problems import UNDERCUT, leaving
+from ui.ranking import Result, cells, columns, loss_axes, number, places, results, verdict
+from ui.runs import trajectories
 from ui.spec import Race
 
 RACE = Race("ravine", ("sgd", "adam", "lion"))
@@ -106,3 +109,73 @@ def test_where_theory_knows_it_says_why_a_run_diverged():
     assert cells(fast, dataclasses.replace(ravine, surface="rosenbrock"))[-1] == "diverged at step 9"
     adam = dataclasses.replace(result("Adam", np.inf, stopped=9), lr=50.0)
     assert cells(adam, ravine)[-1] == "diverged at step 9"
+
+
+def outcome(race):
+    found = results(trajectories(race), {key: ENTRANTS[key].title for key in race.entrants}, race)
+    return {result.key: result for result in found}, verdict(found, race, race.landscape, 5.0)
+
+
+@pytest.mark.parametrize("angle", [0.0, 30.0, -120.0])
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_a_run_that_left_below_the_minimum_has_won_nothing_and_is_told(key, angle):
+    race = leaving(key, "sgd").having({"angle": angle})
+    run, surface = trajectories(race)["momentum"], race.landscape
+    assert surface.lowest is not None
+    found, text = outcome(race)
+    gone, stayed = found["momentum"], found["sgd"]
+    first = int((run.value[:, 0] < surface.lowest - 1e-9).argmax())
+    assert (gone.left, stayed.left) == (first, None)
+    assert gone.final == pytest.approx(float(run.value[-1, 0]) - surface.lowest)
+    assert gone.best <= gone.final < 0 <= stayed.best
+    assert gone.steps_to is None
+    assert places(list(found.values())) == {"sgd": 0, "momentum": 1}
+    assert f"Momentum ({number(gone.best)}, from step {first} on) left below it. {surface.caveat}" in text
+    assert f"SGD, the only run that stayed above the minimum, is {number(stayed.final)} above the minimum" in text
+    row = cells(gone, race)
+    assert row[2:5] == [number(gone.final), number(gone.best), "–"]
+    assert row[-1] == f"left below the minimum at step {first}"
+    assert "above the minimum" in columns(race, surface)[2][0]
+
+
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_where_all_left_there_is_nothing_to_win(key):
+    _, text = outcome(leaving(key))
+    assert text.startswith("No run stayed above the minimum, so there is nothing to win. Momentum (")
+    assert "machine precision" not in text
+
+
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_who_left_is_told_wherever_others_are_ranked(key):
+    """Two that stay and are level, and one that left: it is in no ranking, at any number of steps."""
+    for steps in (30.0, 300.0, 2000.0):
+        found, text = outcome(leaving(key, "sgd", "adam").having({"steps": steps}))
+        assert ("left below it" in text) == (found["momentum"].left is not None)
+        assert "Momentum has the lowest" not in text
+    assert found["momentum"].left is not None
+
+
+def test_rounding_below_the_minimum_is_the_minimum():
+    for surface in SURFACES.values():
+        if surface.minima:
+            assert surface.lowest is not None
+            deeper = np.nextafter(surface.lowest, -np.inf) if surface.lowest else 0.0
+            assert surface.above(deeper) == 0
+            assert not surface.below(deeper)
+
+
+def test_the_distance_is_that_to_the_nearest_minimum_also_where_minima_are_a_curve():
+    for key, start in (("hyperbola", (0.3, 3.9)), ("drop_wave", (-1.9, 1.1))):
+        race = Race(key, ("sgd",), start=start).having({"lr": 0.01, "steps": 1000.0, "angle": 25.0})
+        found, _ = outcome(race)
+        assert found["sgd"].distance is not None
+        assert found["sgd"].distance < 1e-6
+        assert min(np.linalg.norm(trajectories(race)["sgd"].x[-1, 0] - np.array(race.landscape.minima), axis=1)) > 0.5
+
+
+def test_one_that_left_and_diverged_is_told_both():
+    gone = dataclasses.replace(result("SGD", np.inf, stopped=9), left=4, best=-3.0)
+    assert cells(gone, RACE)[-1] == "left below the minimum at step 4, diverged at step 9"
+    text = said(gone, result("Adam", 0.5), result("Lion", 0.6))
+    assert "Adam has the lowest loss: 0.5 above the minimum; next is Lion with 0.6. 1 of 3 runs diverged. SGD (−3" in text
+    assert places([gone, dataclasses.replace(gone, key="b", stopped=None), result("A", 5.0)]) == {"a": 0, "b": 1, "sgd": 2}

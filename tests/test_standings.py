@@ -8,6 +8,7 @@ import pytest
 from core import simulate
 from optimizers import ENTRANTS
 from surfaces import SURFACES
+from tests.problems import UNDERCUT, leaving
 from ui.ranking import cells, results, verdict
 from ui.runs import trajectories, tried
 from ui.spec import DEFAULT, SHARED, TRIED, TUNED, TUNINGS, Race, read_link
@@ -103,3 +104,27 @@ def test_the_terms_and_an_end_of_the_range_are_said():
     told = {result.key: cells(result, longer)[1] for result in found}
     assert told["adadelta"] == "10 (end of range)"
     assert "end" not in told["adam"]
+
+
+@pytest.mark.parametrize("tuning", TUNINGS)
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_tuning_prefers_no_run_that_left_below_the_minimum(key, tuning):
+    race = replace(leaving(key), lrs=TUNED, tuning=tuning).having({"tries": 25.0})
+    values = tried(race, ENTRANTS["momentum"])
+    pairs = [dict(zip(values, pair, strict=True)) for pair in zip(*values.values(), strict=True)]
+    runs = [simulate(ENTRANTS["momentum"].rule, race.landscape, hypers=pair, steps=300) for pair in pairs]
+    lowest = race.landscape.lowest
+    assert lowest is not None
+    gone = [run.best[0] < lowest - 1e-9 for run in runs]
+    assert any(gone)
+    chosen = trajectories(race)["momentum"]
+    assert not chosen.left.any()
+    assert chosen.final[0] == min(run.final[0] for run, left in zip(runs, gone, strict=True) if not left)
+
+
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_who_left_below_the_minimum_wins_under_no_terms(key):
+    table = standings(leaving(key, "sgd"), lengths=(300, 1000))
+    assert table[SHARED] == [cell for cell in table[SHARED] if cell.startswith("SGD")]
+    assert not any("−" in cell for row in table.values() for cell in row)
+    assert standings(leaving(key), lengths=(300,))[SHARED] == ["none stayed above it"]
