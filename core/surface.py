@@ -87,7 +87,9 @@ class Surface:
         """One sentence on how far the minimum can be relied on; empty where it is the lowest of all, or there is none."""
         if self.everywhere or not self.minima:
             return ""
-        return "The minimum is the lowest point of this map alone: further out the surface falls below it."
+        (xlo, xhi), (ylo, yhi) = self.domain
+        within = f"x {xlo:g} … {xhi:g}, y {ylo:g} … {yhi:g}".replace("-", "−")
+        return f"The minimum is the lowest point of {within} alone: further out the surface falls below it."
 
     @property
     def wells(self) -> tuple[str, ...]:

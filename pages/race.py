@@ -56,7 +56,7 @@ def picked(race: Race) -> Race:
         st.session_state.setdefault(f"{PAGE}.tuning", race.tuning)
         way = three.selectbox("Tries", list(TUNINGS), format_func=lambda key: TUNINGS[key].title, key=f"{PAGE}.tuning")
         race = replace(race, tuning=way)
-    st.caption(SURFACES[race.surface].lesson)
+    st.caption(f"{SURFACES[race.surface].lesson} {SURFACES[race.surface].caveat}".rstrip())
     return race.choosing(race.surface, race.entrants, lrs, schedule)
 
 

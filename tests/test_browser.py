@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.browser import chromium, grasp, server, settle, stage, wait_for
+from tests.problems import UNDERCUT, leaving
 from ui.runs import trajectories
 from ui.spec import Race, read_link
 
@@ -647,3 +648,19 @@ def test_a_fork_is_drawn_beside_its_parent(opened):
     assert page.evaluate(f"{BOARD}.runs[1].forked") == 30
     lines = page.evaluate(f"{BOARD}.panels[0].lines.filter(line => !line.dashed).map(line => line.values.at(-1))")
     assert lines[0] == lines[1]  # unchanged
+
+
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_a_curve_that_leaves_below_the_minimum_goes_to_a_strip_of_its_own(opened, key):
+    race = leaving(key, "sgd")
+    page = opened(f"?{urlencode(race.link())}&step=300")
+    under = stage(page, "stage.curves.under")
+    ends = "(r) => stage.curves.at[2 * (r * stage.data.frames + stage.data.runs[r].last) + 1]"
+    assert under == stage(page, f"({ends})(0)") > stage(page, "stage.curves.box.bottom") > stage(page, f"({ends})(1)")
+    left = stage(page, "stage.data.runs[0].left")
+    assert page.locator(".legend button").first.text_content() == f"Momentum▼ step {left}"
+    assert "left below it" in (page.locator(".verdict").text_content() or "")
+    assert page.locator(".scroll tr").last.text_content().endswith(f"left below the minimum at step {left}")
+    grasp(page, "lr")
+    assert stage(page, "stage.band.at(0, stage.base, 0).runs.map((run) => run.left)") == [None, None]
+    page.mouse.up()

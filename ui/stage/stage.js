@@ -548,7 +548,7 @@ class Stage {
       const { chip, note, texts, line } = this.rows[r];
       line.classList.toggle("off", this.hidden.has(run.key));
       chip.setAttribute("aria-pressed", !this.hidden.has(run.key));
-      write(note, run.stopped !== null ? `✕ step ${run.stopped}` : run.left !== null ? `▾ step ${run.left}` : "");
+      write(note, run.stopped !== null ? `✕ step ${run.stopped}` : run.left !== null ? `▼ step ${run.left}` : "");
       run.cells.forEach((text, i) => write(texts[i], text));
     });
     const order = this.rows.map((row) => row.line);
