@@ -65,8 +65,9 @@ class Anatomy:
 
     @property
     def stride(self) -> np.ndarray:
-        """(steps, parameters) each coordinate's step in units of lr."""
-        return np.abs(self.moved) / self.run.lr[: self.steps]
+        """(steps, parameters) each coordinate's step in units of lr; NaN where a schedule makes lr 0."""
+        with np.errstate(all="ignore"):
+            return np.abs(self.moved) / self.run.lr[: self.steps]
 
     @property
     def effective(self) -> np.ndarray:
