@@ -1,14 +1,16 @@
 """The inside of a step: a rule's own statements, evaluated with the numbers of a run, one by one."""
 
 import ast
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
+from core import maths
 from core.maths import real
-from core.notation import Equation, statements
+from core.notation import Equation, constants, statements
 from core.rule import Rule
 from core.simulate import prepared, recorded
 from core.step import before
@@ -105,7 +107,8 @@ def dissect(rule: Rule, objective: Any, **arguments: Any) -> Anatomy:
 
 def _evaluated(rule: Rule, given: dict[str, Any]) -> Iterator[Line]:
     """The rule's lines; `given` has the values of all names to begin with."""
-    shape, functions = given["g"].shape, rule.update.__globals__
+    shape, functions = given["g"].shape, {name: getattr(maths, name) for name in maths.__all__} | {"math": math}
+    given = {**constants(rule.update), **given}
     for equation in statements(rule.update):
         names = [node.id for node in ast.walk(equation.source) if isinstance(node, ast.Name) and node.id in given]
         # What is evaluated is the rule's own source.

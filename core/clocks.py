@@ -13,7 +13,7 @@ import numpy as np
 
 from core.expression import Expr, compiled, expr, parts_of
 from core.formula import derivative
-from core.rule import Rule
+from core.rule import Rule, record
 
 Terms = Callable[[np.ndarray], np.ndarray]
 
@@ -43,20 +43,15 @@ def clockwork(rule: Rule) -> Clockwork | None:
     if not rule.slots:
         return None
     hypers = [name for name in rule.hypers if name != "lr"]
-    given = {name: Expr("symbol", f"given_{name}") for name in (*rule.slots, *hypers, *rule.needs)}
-    names = {symbol.args[0]: name for name, symbol in given.items()}
     try:
-        _, *kept = rule.update(
-            Expr("symbol", "g"),
-            *(given[name] for name in rule.slots),
-            **{name: given[name] for name in (*rule.needs, *hypers)},
-        )
+        given, (_, *kept) = record(rule.update, list(rule.slots), [*rule.needs, *hypers])
     except (TypeError, AttributeError):
         return None
+    names = {symbol.args[0]: name for name, symbol in given.items()}
     after = dict(zip(rule.slots, map(expr, kept), strict=True))
 
     def uses(e: Expr) -> set[str]:
-        return {names.get(part.args[0], "g") for part in parts_of([e]) if part.op == "symbol"}
+        return {names[part.args[0]] for part in parts_of([e]) if part.op == "symbol"}
 
     slots = set(after)
     while strange := {name for name in slots if not uses(after[name]) <= {"t", *hypers, *slots}}:

@@ -80,7 +80,8 @@ class Formula:
     """A function f(x, y, **parameters) with its exact first and second derivatives in x and y.
 
     `value`, `gradient` and `hessian` take (x, y, *parameters in the order of the signature) and return f; (fx, fy);
-    (fxx, fxy, fyy). A constant derivative comes back as a plain number, to be broadcast by the caller.
+    (fxx, fxy, fyy). A constant derivative comes back as a plain number, to be broadcast by the caller. Raises ValueError for a
+    function that has no derivative, or that cannot be recorded.
     """
 
     def __init__(self, function: Function) -> None:
@@ -88,10 +89,7 @@ class Formula:
         self.symbols = tuple(inspect.signature(function).parameters)
         given = {s: Expr("symbol", s) for s in self.symbols}
         self._f = expr(function(given.pop("x"), given.pop("y"), **given))
-
-    @cached_property
-    def _first(self) -> tuple[Expr, Expr]:
-        return derivative(self._f, "x"), derivative(self._f, "y")
+        self._first = derivative(self._f, "x"), derivative(self._f, "y")
 
     @cached_property
     def value(self) -> Function:

@@ -1,11 +1,19 @@
-"""A rule's or a surface's own source, written as mathematics: equations are never told a second time."""
+"""A rule's or a surface's own source, written as mathematics: equations are never told a second time.
+
+What cannot be written is refused where it is declared, so that no statement is lost on the way.
+"""
 
 import ast
+import builtins
 import inspect
+import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+from core import maths
 
 GREEK = {
     "alpha": "α",
@@ -57,17 +65,129 @@ class Equation:
 
 
 def statements(function: Callable[..., Any]) -> list[Equation]:
-    """The function's statements in order; a rule's direction comes last."""
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-    assert isinstance(tree, ast.FunctionDef)
+    """The function's statements in order; what it returns first, a rule's direction, comes last.
+
+    A slot that is returned under another name than its own has a statement too. Raises ValueError, naming the function, the
+    line and what is allowed, for a function that is more than lines of the form name = expression and one return, or that uses
+    what has no notation.
+    """
     found = []
-    for statement in tree.body:
+    for target, value in _settings(function):
+        try:
+            found.append(Equation(target, value, _tree(value)))
+        except ValueError as error:
+            raise _refusal(function, value, str(error)) from None
+    return found
+
+
+def _settings(function: Callable[..., Any]) -> Iterator[tuple[str, ast.expr]]:
+    """What the function sets, name and expression, in order, what it returns first last under no name."""
+    definition = _definition(function)
+    *body, last = definition.body
+    if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]  # a docstring
+    for statement in body:
         match statement:
             case ast.Assign([ast.Name(target)], value):
-                found.append(Equation(target, value, _tree(value)))
-            case ast.Return(ast.Tuple([value, *_])) | ast.Return(ast.expr() as value):
-                found.append(Equation("", value, _tree(value)))
-    return found
+                yield target, value
+            case _:
+                raise _refusal(function, statement, f"{_first_line(statement)!r} is no equation")
+    match last:
+        case ast.Return(ast.Tuple([result, *kept])):
+            slots = zip((argument.arg for argument in definition.args.args[1:]), kept, strict=False)
+            anew = [(slot, value) for slot, value in slots if not (isinstance(value, ast.Name) and value.id == slot)]
+            for i, (slot, value) in enumerate(anew):
+                if any(slot in _names(later) for later in (result, *(later for _, later in anew[i + 1 :]))):
+                    raise _refusal(
+                        function, value, f"{slot} is set where it is still needed as it was: give that a line before"
+                    )
+                yield slot, value
+            yield "", result
+        case ast.Return(ast.expr() as result):
+            yield "", result
+        case _:
+            raise _refusal(function, last, f"{_first_line(last)!r} stands where it should return")
+
+
+def lawful(function: Callable[..., Any]) -> None:
+    """Raise ValueError, naming the function, the line and what is allowed, where a rule or a formula is more than equations.
+
+    It may name its arguments, what it has set, numbers, and call the functions of core.maths alone: others, such as numpy's,
+    cannot be recorded, and whatever they are called with would run several times slower without a word.
+    """
+    settings, definition, scope = list(_settings(function)), _definition(function), _scope(function)
+    if len(definition.decorator_list) > 1:
+        raise _refusal(function, definition.decorator_list[1], "a second decorator may change what the source says")
+    known = set(inspect.signature(function).parameters)
+    own = known | {target for target, _ in settings}
+    for call in (node for _, value in settings for node in ast.walk(value) if isinstance(node, ast.Call)):
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        if name in own or name not in maths.__all__ or scope.get(name) is not getattr(maths, name):
+            called = ast.unparse(call.func)
+            last = called.rpartition(".")[2]
+            right = next((theirs for theirs in (last, ALIKE.get(last)) if theirs in maths.__all__), None)
+            told = f"write {right}, imported from core.maths" if right else "it is none of core.maths’s functions"
+            raise _refusal(function, call, f"{called} cannot be recorded: {told}")
+    statements(function)
+    for target, value in settings:
+        called = {id(node.func) for node in ast.walk(value) if isinstance(node, ast.Call)}
+        for node in (node for node in ast.walk(value) if isinstance(node, ast.Name) and id(node) not in called):
+            meant = scope.get(node.id)
+            if node.id not in known and not _is_number(meant) and meant is not math:
+                raise _refusal(function, node, f"{node.id} is neither an argument, nor set before, nor a number")
+        known.add(target)
+
+
+def constants(function: Callable[..., Any]) -> dict[str, float]:
+    """The numbers of its module that a function uses by name."""
+    scope = _scope(function)
+    return {name: float(scope[name]) for name in sorted(_names(_definition(function))) if _is_number(scope.get(name))}
+
+
+ALLOWED = (
+    "allowed are lines of the form name = expression and one return, made of + − × ÷ ** > < and core.maths’s "
+    + ", ".join(maths.__all__)
+)
+ALIKE = {"absolute": "abs", "fabs": "abs", "pow": "power", "max": "maximum", "fmax": "maximum", "clamp": "clip"}
+"""Names that others have for what core.maths has."""
+
+
+def _refusal(function: Callable[..., Any], node: ast.AST, told: str) -> ValueError:
+    """What a function must not hold, with its line in its file."""
+    line = inspect.unwrap(function).__code__.co_firstlineno + getattr(node, "lineno", 1) - 1
+    return ValueError(f"{function.__name__}, line {line}: {told}; {ALLOWED}")
+
+
+@lru_cache(maxsize=256)
+def _definition(function: Callable[..., Any]) -> ast.FunctionDef:
+    """The function's source, parsed; ValueError where it has none to read."""
+    name = getattr(function, "__name__", repr(function))
+    try:
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    except (OSError, TypeError, SyntaxError, ValueError):
+        tree = None
+    if not isinstance(tree, ast.FunctionDef) or tree.name != inspect.unwrap(function).__name__:
+        raise ValueError(f"{name} has no source that can be read, so no equations: declare it with def, in a file")
+    return tree
+
+
+def _scope(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """What a function's free names stand for."""
+    plain = inspect.unwrap(function)
+    cells = zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=True)
+    return {**vars(builtins), **plain.__globals__, **{name: cell.cell_contents for name, cell in cells}}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+
+
+def _first_line(statement: ast.stmt) -> str:
+    return ast.unparse(statement).splitlines()[0]
 
 
 def equations(function: Callable[..., Any]) -> list[str]:
@@ -114,7 +234,7 @@ def _tree(node: ast.expr) -> Tree:
             return ["name", name]
         case ast.Attribute(ast.Name("math"), name):
             return ["number", {"pi": "π"}.get(name, name)]
-        case ast.Constant(value):
+        case ast.Constant(value) if _is_number(value):
             return ["number", f"{value:g}" if isinstance(value, float) else str(value)]
         case ast.UnaryOp(ast.USub(), inner):
             return ["neg", _within(inner, 2)]
@@ -125,28 +245,29 @@ def _tree(node: ast.expr) -> Tree:
         case ast.BinOp(left, ast.Mult(), right):
             if ast.dump(left) == ast.dump(right):
                 return ["to", _within(left, 4), ["number", "2"]]
-            return ["times", _within(left, 2), _within(right, 2)]
+            return ["times", _within(left, 2), _within(right, 3 if isinstance(right, ast.UnaryOp) else 2)]
         case ast.BinOp(left, ast.Div(), right):
             return ["over", _tree(left), _tree(right)]
-        case ast.BinOp(left, ast.Pow(), right) | ast.Call(ast.Name("power"), [left, right]):
+        case ast.BinOp(left, ast.Pow(), right) | ast.Call(ast.Name("power"), [left, right], []):
             return ["to", _within(left, 4), _tree(right)]
         case ast.Compare(left, [ast.Gt()], [right]):
             return [">", _tree(left), _tree(right)]
         case ast.Compare(left, [ast.Lt()], [right]):
             return ["<", _tree(left), _tree(right)]
-        case ast.Call(ast.Name("sqrt" | "abs" as function), [inner]):
+        case ast.Call(ast.Name("sqrt" | "abs" as function), [inner], []):
             return [function, _tree(inner)]
-        case ast.Call(ast.Name("where"), [condition, yes, no]):
+        case ast.Call(ast.Name("where"), [condition, yes, no], []):
             return ["cases", _tree(yes), _tree(condition), _tree(no)]
-        case ast.Call(ast.Name(function), arguments):
+        case ast.Call(ast.Name(function), arguments, []):
             return ["call", {"maximum": "max"}.get(function, function), *(_tree(a) for a in arguments)]
     raise ValueError(f"no notation for {ast.unparse(node)!r}")
 
 
 def _within(node: ast.expr, binding: int) -> Tree:
     """The expression, in parentheses where it binds less tightly than its surroundings."""
+    loose = isinstance(node, ast.Compare)
     operation = node.op if isinstance(node, ast.BinOp | ast.UnaryOp) else None
-    if operation is None or _BINDING[type(operation)] >= binding:
+    if not loose and (operation is None or _BINDING.get(type(operation), 0) >= binding):
         return _tree(node)
     return ["in", _tree(node)]
 

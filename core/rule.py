@@ -1,14 +1,16 @@
 """An update rule: a pure function whose signature is its declaration."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from core.expression import Expr, expr
 from core.hyper import Hyper, LearningRate, declared
+from core.notation import lawful
 
 Family = Literal["gradient", "adaptive", "sign", "average"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
@@ -92,11 +94,12 @@ def rule(
 ) -> Callable[[Callable[..., Any]], Rule]:
     """Declare an update rule from its function: see `Rule`. `lr` is the default learning rate.
 
-    Raises ValueError at import when the signature asks for something the driver does not supply.
+    Raises ValueError at import when the signature asks for something the driver does not supply, and where the function is
+    more than equations: see `core.notation.lawful`.
     """
 
     def declare(update: Callable[..., Any]) -> Rule:
-        parameters = list(inspect.signature(update).parameters.values())[1:]
+        parameters = _parameters(update)
         slots = {p.name: float(p.default) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
         hypers = declared(update)
         needs = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty)
@@ -105,6 +108,8 @@ def rule(
                 raise ValueError(f"{update.__name__}: keyword {p.name!r} has a default but no Hyper")
         if unknown := set(needs) - set(SUPPLIED):
             raise ValueError(f"{update.__name__} asks for {sorted(unknown)}: the driver supplies {', '.join(SUPPLIED)}")
+        lawful(update)
+        _dry_run(update, slots, [*needs, *hypers])
         (rate,) = get_args(LearningRate)[1:]
         return Rule(
             key=update.__name__,
@@ -122,3 +127,34 @@ def rule(
         )
 
     return declare
+
+
+def _parameters(update: Callable[..., Any]) -> list[inspect.Parameter]:
+    """What a rule's signature declares after g; ValueError for what is neither a slot nor a keyword."""
+    name, parameters = update.__name__, list(inspect.signature(update).parameters.values())
+    if not parameters or parameters[0].name != "g":
+        raise ValueError(f"{name}: the first argument must be g, the gradient")
+    for p in parameters[1:]:
+        if p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+            raise ValueError(f"{name}: {p} is neither a slot, which has a number to begin with, nor a keyword")
+        if p.kind is p.POSITIONAL_OR_KEYWORD and not isinstance(p.default, int | float):
+            raise ValueError(f"{name}: the slot {p.name!r} has no number to begin with")
+    return parameters[1:]
+
+
+def record(update: Callable[..., Any], slots: Sequence[str], keywords: Sequence[str]) -> tuple[dict[str, Expr], Any]:
+    """A step as recorded arithmetic: the symbols it was given, by name, and what it returns, made of them."""
+    given = {name: Expr("symbol", f"given_{name}") for name in ("g", *slots, *keywords)}
+    return given, update(*(given[name] for name in ("g", *slots)), **{name: given[name] for name in keywords})
+
+
+def _dry_run(update: Callable[..., Any], slots: Mapping[str, float], keywords: Sequence[str]) -> None:
+    """Raise ValueError where a step cannot be recorded, or does not return its direction and all slots."""
+    name, wanted = update.__name__, f"its direction{''.join(f', {slot}' for slot in slots)}"
+    try:
+        _, moved = record(update, list(slots), keywords)
+        parts = [expr(part) for part in moved] if slots else [expr(moved)]
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"{name} cannot be recorded, or does not return {wanted}: {error}") from None
+    if len(parts) != 1 + len(slots):
+        raise ValueError(f"{name} returns {len(parts)} values: it must return {wanted}")

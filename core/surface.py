@@ -12,6 +12,7 @@ import numpy as np
 
 from core.formula import Formula
 from core.hyper import Hyper, declared
+from core.notation import lawful
 from core.wells import Place, Point, Points, Valley, listed, nearest, wells_at
 
 Domain = tuple[Point, Point]
@@ -349,11 +350,16 @@ def surface(
     """Declare a surface from its formula f(x, y, *, parameters); a place is points, or their function of the parameters.
 
     Minima may also be curves, `Valley`s; a global one has a `point`. `everywhere`: see Surface.
+    Raises ValueError at import where the formula is more than equations, see `core.notation.lawful`, or has no derivative.
     """
 
     def declare(function: Callable[..., Any]) -> Surface:
         hypers = declared(function)
-        formula = Formula(function)
+        lawful(function)
+        try:
+            formula = Formula(function)
+        except (TypeError, AttributeError, KeyError, ValueError) as error:
+            raise ValueError(f"{function.__name__} is no formula of x and y: {error}") from None
         if strangers := [name for name in formula.symbols[2:] if name not in hypers]:
             raise ValueError(f"{function.__name__}: parameter {strangers[0]!r} has no default or no Hyper")
         return Surface(
