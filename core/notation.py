@@ -235,7 +235,7 @@ def _tree(node: ast.expr) -> Tree:
         case ast.Attribute(ast.Name("math"), name):
             return ["number", {"pi": "π"}.get(name, name)]
         case ast.Constant(value) if _is_number(value):
-            return ["number", f"{value:g}" if isinstance(value, float) else str(value)]
+            return ["number", f"{value:g}" if float(f"{value:g}") == value else repr(value)]
         case ast.UnaryOp(ast.USub(), inner):
             return ["neg", _within(inner, 2)]
         case ast.BinOp(left, ast.Add(), right):

@@ -58,6 +58,8 @@ def test_rosenbrock_reads_like_its_paper():
         ("(g / m) ** 2", r"\frac{g}{m}^{2}"),
         ("0.5 * 0.96 ** t", r"0.5 \cdot 0.96^{t}"),
         ("abs(g)", r"\lvert g \rvert"),
+        ("0.1234567890123 * g", r"0.1234567890123\,g"),
+        ("2.0 * g + 1234567 * m", r"2\,g + 1234567\,m"),
         ("m * -g", r"m\,\left(-g\right)"),
         ("-m * g", r"-m\,g"),
         ("(g > m) * v", r"\left(g > m\right)\,v"),
