@@ -68,13 +68,14 @@ def find_lr(
     broken = _break(value[: last + 1], ended=last <= steps)
     falling = value[: last if broken is None else broken]
     floor = getattr(objective, "lowest", None) if floor is None else floor
-    if floor is not None and falling.min(initial=np.inf) < floor - 4 * EPS * abs(floor):
+    slack = 0.0 if floor is None else max(getattr(objective, "slack", 0.0), 4 * EPS * abs(floor))
+    if floor is not None and falling.min(initial=np.inf) < floor - slack:
         floor = None
     return Finding(
         lrs=lrs,
         value=np.where(np.arange(steps + 1) < last, value, np.nan)[1:],
         floor=floor,
-        steepest=_steepest(falling, lrs, floor),
+        steepest=_steepest(falling, lrs, floor, slack),
         breaking=None if broken is None else float(lrs[broken - 1]),
     )
 
@@ -94,15 +95,15 @@ def _break(value: np.ndarray, *, ended: bool) -> int | None:
     return first if ended or value[-1] - lowest > BROKEN * (highest[first - 1] - lowest) else None
 
 
-def _steepest(value: np.ndarray, lrs: np.ndarray, floor: float | None) -> float | None:
+def _steepest(value: np.ndarray, lrs: np.ndarray, floor: float | None, slack: float) -> float | None:
     """The learning rate at which the loss (steps+1,) falls to new lows fastest; on a logarithmic scale where it has a `floor`.
 
-    A gap to the floor is told no finer than rounding lets it be: by the floor itself, or by the square of a distance.
+    A gap to the floor is told no finer than rounding lets it be: by the `slack` of the loss, or by the square of a distance.
     """
     if len(value) <= SPREAD:
         return None
     if floor is not None:
         gap = value - floor
-        value = np.log(np.maximum(gap, max(4 * EPS * abs(floor), EPS**2 * gap[0], np.finfo(float).tiny)))
+        value = np.log(np.maximum(gap, max(slack, EPS**2 * gap[0], np.finfo(float).tiny)))
     slopes = np.diff(np.minimum.accumulate(np.convolve(value, np.ones(SPREAD) / SPREAD, mode="valid")))
     return float(lrs[int(slopes.argmin()) + SPREAD // 2]) if slopes.min() < 0 else None

@@ -105,6 +105,11 @@ class Surface:
         """The value at the global minimum, the same at every angle; None where the surface is unbounded below."""
         return float(self.alone.floor) if self.minima else None
 
+    @property
+    def slack(self) -> float:
+        """How far below the minimum rounding alone may take the computed value; 0 where there is no minimum."""
+        return float(self.alone.slack)
+
     def above(self, losses: Any) -> np.ndarray:
         """Losses (...) as heights above the global minimum; see `Family.above`."""
         return self.alone.above(losses)
@@ -247,7 +252,7 @@ class Family:
         return np.minimum.reduce(np.broadcast_arrays(*heights)) if heights else 0.0
 
     @cached_property
-    def _slack(self) -> Any:
+    def slack(self) -> Any:
         """How far below its minimum rounding alone may take a surface's computed value."""
         slack = [self.surface.formula.rounding(x, y, *self.parameters) for x, y in self._minima]
         return np.maximum.reduce(np.broadcast_arrays(*slack)) if slack else 0.0
@@ -266,7 +271,7 @@ class Family:
         if not self.surface.minima:
             return losses
         heights = losses - self.floor
-        return np.where((heights < 0) & (heights >= -self._slack), 0.0, heights)
+        return np.where((heights < 0) & (heights >= -self.slack), 0.0, heights)
 
     def below(self, losses: Any) -> np.ndarray:
         """Which of the losses (..., runs) are lower than the global minimum by more than rounding; none where there is none."""

@@ -122,6 +122,12 @@ def test_below_a_minimum_that_is_claimed_there_is_no_floor():
     np.testing.assert_array_equal(finding.above, finding.value)
 
 
+@pytest.mark.parametrize("surface", [s for s in SURFACES.values() if s.minima and s.everywhere], ids=lambda s: s.key)
+def test_rounding_is_no_fall_below_a_minimum(surface):
+    for rule in RULES.values():
+        assert find_lr(rule, surface, **COMMON).floor == surface.lowest
+
+
 @pytest.mark.parametrize("surface", [s for s in SURFACES.values() if s.minima], ids=lambda surface: surface.key)
 def test_the_steepest_fall_is_to_a_new_low_and_no_rounding(surface):
     before = float(surface.value(surface.start)) - (surface.lowest or 0.0)
