@@ -4,7 +4,7 @@ import ast
 import csv
 import inspect
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -14,7 +14,11 @@ import torch
 from torch import nn
 
 from core import Schedule, Twin
+from core.words import cut
 from networks import sources
+from networks.data import FileTable, Table
+from networks.data import split as split_of
+from networks.encoding import parted
 from networks.excerpt import body_of, completed, inlined
 from networks.inits import DRAWS
 from networks.layers import SeededDropout
@@ -24,7 +28,9 @@ from networks.shaken import shaken
 from networks.train import REGIME, Regime, Training, numbers_of
 from optimizers import ENTRANTS
 
-HOMES = [import_module(f"networks.{name}") for name in ("data", "images", "layers", "recurrent", "sources", "train")]
+PLACES = ("data", "columns", "delimited", "encoding", "images", "layers", "recurrent", "sources", "train", "files")
+
+HOMES = [import_module(f"networks.{name}") for name in PLACES]
 """Where the names in a script come from."""
 
 EFFECTS = {
@@ -43,7 +49,7 @@ def script(training: Training, run: int) -> str:
     """A script of torch, numpy and scikit-learn that makes a run anew, up to its last record, and prints its loss there.
 
     It ends with what the loss was here, and how much of rounding the run makes. Raises ValueError for a run that no such
-    script makes: forked, on data of a user's own, of a rule that torch.optim has not, or with a schedule that the rule there
+    script makes: forked, on images of a user's own, of a rule that torch.optim has not, or with a schedule that the rule there
     does not follow.
     """
     text = _written(training, run)
@@ -73,7 +79,8 @@ def _written(training: Training, run: int) -> str:
         _validation(task.model),
     ]
     text = "\n\n\n".join([*definitions, "\n\n".join("\n".join(lines) for lines in sections)])
-    title = f"{task.title}, trained by {ENTRANTS[key].title} for {steps} steps. It prints the validation loss at the end."
+    name = task.title.replace("\\", "/").replace('"', "'")  # a file's may end the text it stands in
+    title = f"{name}, trained by {ENTRANTS[key].title} for {steps} steps. It prints the validation loss at the end."
     return f'"""{title}"""\n\n' + completed(text, HOMES)
 
 
@@ -154,16 +161,15 @@ def _settings(regime: Regime, seed: int) -> Iterator[str]:
 
 def _data(training: Training) -> Iterator[str]:
     """The table, its split and what of its preparation is wanted, in the order of `networks.data.prepared`."""
-    task, wanted, held = training.task, training.task.preparation, len(training.data.x_test)
-    call, given = (task.source.func, task.source.keywords) if isinstance(task.source, partial) else (task.source, {})
-    name, in_proportion = getattr(call, "__name__", ""), ", stratify=table.y{}" if task.classes else ""
-    if getattr(sources, name, None) is not call:
-        raise ValueError("the data are not built in: a script is only made of a run on data that everybody has")
-    scaling = task.source(training.regime.data_seed).scaling if wanted.scaling == "own" else wanted.scaling
+    task, wanted, held, seed = training.task, training.task.preparation, len(training.data.x_test), training.regime.data_seed
+    table = task.source(seed)
+    file = table if isinstance(table, FileTable) and table.written else None
+    in_proportion = ", stratify=table.y{}" if task.classes else ""
+    scaling = table.scaling if wanted.scaling == "own" else wanted.scaling
     split = f"train_test_split({{}}, test_size={held}, random_state=DATA_SEED{in_proportion})"
 
     yield f"# The data: {held} rows are held back for a test."
-    yield f"table = {name}({', '.join(['DATA_SEED', *(f'{key}={value!r}' for key, value in given.items())])})"
+    yield from _read(file, task.title) if file else _made(task.source)
     yield f"rest, test = {split.format('np.arange(len(table.y))', '')}"
     if wanted.folds:
         cutter = "StratifiedKFold" if task.classes else "KFold"
@@ -172,10 +178,26 @@ def _data(training: Training) -> Iterator[str]:
     else:
         yield f"train, val = {split.format('rest', '[rest]')}"
     yield "parts = [table.x[train], table.x[val]]"
+    words: list[int] = []
+    if file and file.columns:
+        _, measured, words = parted(file.columns, table.x[split_of(table, seed, fold=wanted.fold, folds=wanted.folds)[0]])
+        yield f"measured, worded = {measured}, {words}  # the columns that are of use: numbers; words"
+        if words:
+            yield "encoder = encoder_of(parts[0][:, worded])"
+            yield "ones = [encoder.transform(coded(part[:, worded])) for part in parts]"
+        yield "parts = [part[:, measured] for part in parts]"
+        if np.isnan(table.x[:, measured]).any():
+            yield "parts = _filled(parts)"
     if wanted.outliers == "clip":
         yield "parts, _ = _clipped(parts)"
     if scaling != "none":
         yield f'parts = _scaled(parts, "{scaling}")'
+    if words:
+        yield "parts = [np.concatenate(pair, axis=1) for pair in zip(parts, ones, strict=True)]"
+    targets = "table.y[rows]"
+    if file and not task.classes:
+        yield f"y, told = in_deviations(table.y, train, {file.target!r})"
+        targets = "y[rows]"
     if wanted.balance == "oversample":
         yield "again = _drawn_again(table.y[train], DATA_SEED)"
         yield "train, parts[0] = np.concatenate([train, train[again]]), np.concatenate([parts[0], parts[0][again]])"
@@ -183,7 +205,33 @@ def _data(training: Training) -> Iterator[str]:
         yield "normal = np.random.default_rng([DATA_SEED, 2]).standard_normal(parts[0].shape)"
         yield f"parts[0] = parts[0] + {wanted.noise} * parts[0].std(axis=0) * normal"
     yield f"x_train, x_val = ({_tensor('part', task.words, training.regime)} for part in parts)"
-    yield f"y_train, y_val = ({_tensor('table.y[rows]', task.classes, training.regime)} for rows in (train, val))"
+    yield f"y_train, y_val = ({_tensor(targets, task.classes, training.regime)} for rows in (train, val))"
+
+
+def _made(source: Callable[[int], Table]) -> Iterator[str]:
+    """A table that everybody has."""
+    call, given = (source.func, source.keywords) if isinstance(source, partial) else (source, {})
+    name = getattr(call, "__name__", "")
+    if getattr(sources, name, None) is not call:
+        raise ValueError("the data are not built in: a script is only made of a run on a table or on data that everybody has")
+    yield f"table = {name}({', '.join(['DATA_SEED', *(f'{key}={value!r}' for key, value in given.items())])})"
+
+
+def _read(file: FileTable, name: str) -> Iterator[str]:
+    """A table of a user's own, read as it was understood, with what was found out about each column."""
+    written = file.written
+    assert written  # it is from a file
+    yield f"file = Path(__file__).with_name({name!r})  # to be put beside this script"
+    yield f"form = {written.form!r}"
+    if len(set(written.readings)) == 1:
+        yield f"readings = ({written.readings[0]!r},) * {len(written.readings)}"
+    else:
+        yield "readings = ("
+        for column, reading in zip(written.form.names, written.readings, strict=True):
+            yield f"    {reading!r},  # {cut(column)}"
+        yield ")"
+    yield f"written = Written({written.encoding!r}, form, readings, target={written.target})"
+    yield "table = table_of(cells_of(text_of(file.read_bytes(), written.encoding), form), written)"
 
 
 def _tensor(values: str, whole: int, regime: Regime) -> str:

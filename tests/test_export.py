@@ -1,5 +1,6 @@
 """What leaves the house does what was seen: a script prints the number, the files hold the curves and the parameters."""
 
+import ast
 import csv
 import io
 import runpy
@@ -17,14 +18,16 @@ import pytest
 import torch
 
 from core import SCHEDULES
-from networks import TASKS, Training, fork, sources, train
+from networks import TASKS, Given, NetworkTask, Training, fork, sources, train
 from networks.data import Preparation
 from networks.export import checkpoint, curves, script
 from networks.images import Augmentation
 from networks.models import CNN, MLP
+from networks.table import csv_table
 from networks.tensorboard import crc32c, events
 from networks.train import numbers_of
 from optimizers import ENTRANTS, RULES
+from tests.lookalikes import LOOKALIKES
 from tests.test_house import imported
 
 MLP_WITH_DROPOUT = MLP((32, 16), "gelu", dropout=0.3)
@@ -162,6 +165,42 @@ def test_what_no_script_makes_is_refused_in_words():
         script(train(own, entrants=[("adam", {})], steps=2), 0)
     with pytest.raises(ValueError, match="run = 1 is not allowed: it must be from 0 to 0"):
         script(training, 1)
+
+
+PREPARATIONS = [
+    Preparation(),
+    Preparation(scaling="minmax", outliers="clip"),
+    Preparation(scaling="none"),
+    Preparation(noise=0.3, fold=1, folds=3),
+    Preparation(outliers="clip", folds=2),
+]
+
+
+@pytest.mark.parametrize("place", range(len(LOOKALIKES)), ids=lambda place: LOOKALIKES[place].name)
+def test_a_script_reads_a_table_of_ones_own_as_it_was_understood(tmp_path, capsys, place):
+    lookalike = LOOKALIKES[place]
+    (tmp_path / lookalike.name).write_bytes(lookalike.content)
+    table = csv_table(lookalike.content, lookalike.target or None)
+    wanted = PREPARATIONS[place % len(PREPARATIONS)]
+    if table.classes and place % 2:
+        wanted = replace(wanted, balance="oversample", folds=0, fold=0)
+    loss = "cross_entropy" if table.classes else "mse"
+    task = NetworkTask("own", lookalike.name, Given("it", table), MLP((4,)), (1,), len(table.classes), loss=loss)
+    training = train(
+        replace(task, preparation=wanted), entrants=[("adam", {})], steps=12, batch_size=16, seed=place, dtype="float64"
+    )
+    found, names = run_here(script(training, 0), tmp_path, capsys)
+    agree(found, training, 0)
+    for part in ("x_train", "y_train", "x_val", "y_val"):
+        assert torch.equal(names[part], getattr(training.data, part).to(names[part].dtype))
+
+
+def test_a_name_of_a_file_is_no_code(tmp_path, capsys):
+    lookalike = LOOKALIKES[-1]
+    task = NetworkTask("own", '"""\nraise SystemExit\n\\', Given("it", csv_table(lookalike.content)), MLP((4,)), (60,), 2)
+    text = script(train(task, entrants=[("adam", {})], steps=2, batch_size=16), 0)
+    assert ast.get_docstring(ast.parse(text))
+    assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Raise) and "SystemExit" in ast.unparse(node)]
 
 
 def test_the_numbers_of_a_run_are_those_it_was_given():
