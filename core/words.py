@@ -1,9 +1,14 @@
 """Others' words in our sentences: from a link, a file, a script. They may be long, and hold what cannot be seen or sent."""
 
+from collections.abc import Mapping
+from reprlib import Repr
 from typing import Any
 
 MOST = 40
 """Characters of others' words that a sentence holds."""
+
+_SHORT = Repr()
+_SHORT.maxlevel = 3
 
 
 def legible(text: str) -> str:
@@ -26,10 +31,11 @@ def quoted(value: Any) -> str:
 
 def brief(value: Any) -> str:
     """The first of a value as Python writes it."""
-    if isinstance(value, str | bytes | list | tuple):
+    if isinstance(value, str | bytes):
         value = value[: MOST + 1]
+    many = isinstance(value, list | tuple | Mapping)
     try:
-        text = repr(value)
+        text = _SHORT.repr(dict(value) if isinstance(value, Mapping) else value) if many else repr(value)
     except ValueError:  # a whole number of thousands of digits
         text = f"{value:#x}"
     return text if len(text) <= MOST else f"{text[:MOST]}…"

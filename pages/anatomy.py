@@ -12,6 +12,7 @@ from optimizers import ENTRANTS
 from surfaces import SURFACES
 from ui.live import live
 from ui.page import begin
+from ui.pickers import word
 from ui.session import recall, remember
 from ui.spec import EACH, TUNED, Race, read_link
 
@@ -40,10 +41,7 @@ def picked(race: Race) -> Race:
     one, two, three = st.columns(3)
 
     def pick(place: DeltaGenerator, name: str, options: Mapping[str, Any], now: str) -> str:
-        st.session_state.setdefault(f"{PAGE}.{name}", now)
-        return place.selectbox(
-            name.capitalize(), list(options), format_func=lambda key: options[key].title, key=f"{PAGE}.{name}"
-        )
+        return word(PAGE, name, name.capitalize(), {key: one.title for key, one in options.items()}, now, place)
 
     surface = pick(one, "surface", SURFACES, race.surface)
     key = pick(two, "rule", ENTRANTS, race.entrants[0])

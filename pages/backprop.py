@@ -16,8 +16,9 @@ from ui.complain import complain
 from ui.delta import name_of, on, rows_by_layer, seen, told
 from ui.derivation import Weight, general, of_delta, of_weight, table
 from ui.page import begin
-from ui.pickers import slider
+from ui.pickers import slider, word
 from ui.ranking import number
+from ui.received import row, selected, whole
 from ui.session import recall, remember
 
 PAGE = "backprop"
@@ -35,6 +36,7 @@ EXAMPLES = {
     "Ten of GELU explode in five steps": f"?hidden={'-'.join(['32'] * 10)}&activation=gelu&init=he&steps=5&sgd.lr=1&rows=64",
     "All weights begin at zero": "?hidden=8-8-8&activation=sigmoid&init=zeros&rows=64",
 }
+PLACE = row(whole(0, 9998), whole(0, 9998))
 STYLE = """<style>
 .stLatex {{ overflow-x: auto; overflow-y: hidden }}
 .st-key-backprop-strip {{ overflow-x: auto }}
@@ -47,8 +49,7 @@ def picked(look: Look, places: Sequence[DeltaGenerator]) -> tuple[Look, list[str
     """The network that the pickers say, and what is wrong with it."""
 
     def pick(name: str, place: DeltaGenerator, label: str) -> str:
-        st.session_state.setdefault(f"{PAGE}.{name}", getattr(look, name))
-        return place.selectbox(label, list(CHOICES[name]), format_func=CHOICES[name].__getitem__, key=f"{PAGE}.{name}")
+        return word(PAGE, name, label, CHOICES[name], getattr(look, name), place)
 
     wrong, hidden = [], look.hidden
     one, two, three, four = places
@@ -78,7 +79,8 @@ def counted(look: Look, name: str, label: str, most: int) -> Look:
 
 def touched(chart: str) -> None:
     """A unit that is clicked in the strip is the one that the weight leads to; an input, the one it comes from."""
-    for point in st.session_state[chart].selection.points[:1]:
+    point, _ = selected(chart, PLACE)
+    if point:
         layer, unit = point["customdata"]
         st.session_state[f"{PAGE}.layer"] = max(layer, 1)
         st.session_state[f"{PAGE}.to" if layer else f"{PAGE}.from"] = unit + 1
@@ -86,7 +88,8 @@ def touched(chart: str) -> None:
 
 def touched_cell(chart: str) -> None:
     """A product that is clicked is the weight's."""
-    for point in st.session_state[chart].selection.points[:1]:
+    point, _ = selected(chart, PLACE)
+    if point:
         st.session_state[f"{PAGE}.to"], st.session_state[f"{PAGE}.from"] = (one + 1 for one in point["customdata"])
 
 

@@ -13,7 +13,7 @@ from ui.complain import complain
 from ui.effect import FAN, NEAR, SHOWS, Effect, best, fan, profile, read_effect, sentences, ticks, told, width
 from ui.grid import Axis, options_of, values_of
 from ui.page import begin
-from ui.pickers import axis, other_numbers, surface_and_rules
+from ui.pickers import axis, other_numbers, surface_and_rules, word
 from ui.ranking import number
 from ui.session import recall, remember
 from ui.spec import SHARED, Race
@@ -49,8 +49,7 @@ def picked(now: Effect) -> tuple[Effect, list[str]]:
     if st.session_state.get(key) not in stops:
         st.session_state[key] = middle
     at = four.select_slider(f"Cursor: {symbol(along.name)}", stops, format_func=lambda v: f"{v:.4g}", key=key)
-    st.session_state.setdefault(f"{PAGE}.shows", now.shows)
-    shows = five.selectbox("Profile of", list(SHOWS), format_func=SHOWS.__getitem__, key=f"{PAGE}.shows")
+    shows = word(PAGE, "shows", "Profile of", SHOWS, now.shows, five)
     race = other_numbers(PAGE, race, {along.name})
     return Effect(race, along, rule, at if at != middle or now.at is not None else None, shows), wrong
 

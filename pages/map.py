@@ -14,8 +14,9 @@ from ui.complain import complain
 from ui.grid import COLOURS, Axis, Map, below, boundary, bounded, moved, options_of, played, read_map, shade, shades, swept
 from ui.live import live
 from ui.page import begin
-from ui.pickers import axis, other_numbers, surface_and_rules
+from ui.pickers import axis, other_numbers, surface_and_rules, word
 from ui.ranking import number
+from ui.received import row, selected, text, whole
 from ui.session import recall, remember
 from ui.spec import SHARED, Race
 
@@ -32,10 +33,9 @@ ABREAST = 3
 
 def picked(view: Map) -> tuple[Map, list[str]]:
     """The map with what the pickers say, and what is wrong with it."""
-    st.session_state.setdefault(f"{PAGE}.colour", view.colour)
     one, two, three = st.columns([3, 6, 3])
     race = surface_and_rules(PAGE, view.race, one, two, most=MOST_RULES)
-    colour = three.selectbox("Colour", list(COLOURS), format_func=lambda key: COLOURS[key].words, key=f"{PAGE}.colour")
+    colour = word(PAGE, "colour", "Colour", {key: one.words for key, one in COLOURS.items()}, view.colour, three)
     if not race.entrants:
         return Map(race, view.across, view.up, colour), []
     options = options_of(race)
@@ -67,14 +67,14 @@ def picture(view: Map, many: int) -> None:
 def touched(chart: str) -> None:
     """A click plays the cell's run below; a box becomes the whole map."""
     view, *_ = st.session_state[PAGE]
-    chosen = st.session_state[chart].selection
-    for box in chosen.box:
+    point, box = selected(chart, row(text(100), whole(0, len(view.shown) - 1)))
+    if box:
         for name, old, ends in (("across", view.across, box["x"]), ("up", view.up, box["y"])):
             low, high = np.clip(sorted(ends), old.low, old.high)
             st.session_state[f"{PAGE}.{name}.{old.name}"] = Axis(old.name, low, high).range
-    if chosen.points and not chosen.box:
-        point = chosen.points[0]
-        cell = view.shown[point["customdata"][1]], *(float(f"{point[side]:.9g}") for side in "xy")  # as the link writes it
+    elif point:
+        _, panel = point["customdata"]
+        cell = view.shown[panel], *(float(f"{point[side]:.9g}") for side in "xy")  # as the link writes it
         remember(PAGE, replace(view, cell=cell), [], 0, link=True)
         st.session_state.pop(f"{PAGE}.cell", None)
 

@@ -14,7 +14,7 @@ from surfaces import SURFACES
 from ui.finder import found, marks, words
 from ui.live import live
 from ui.page import begin
-from ui.pickers import surface_and_rules
+from ui.pickers import surface_and_rules, word
 from ui.session import recall, remember
 from ui.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, TUNINGS, Race, read_link
 from ui.standings import LENGTHS, standings
@@ -40,7 +40,6 @@ FIRST = Race(
 def picked(race: Race) -> Race:
     """The race with what the pickers say."""
     st.session_state.setdefault(f"{PAGE}.lrs", race.lrs)
-    st.session_state.setdefault(f"{PAGE}.schedule", race.schedule)
     one, two, three, four = st.columns([3, 5, 4, 3])
     race = surface_and_rules(PAGE, race, one, two, most=MOST_ENTRANTS)
     lrs = three.segmented_control(
@@ -50,11 +49,10 @@ def picked(race: Race) -> Race:
         required=True,
         key=f"{PAGE}.lrs",
     )
-    schedule = four.selectbox("Schedule", list(SCHEDULES), format_func=lambda key: SCHEDULES[key].title, key=f"{PAGE}.schedule")
+    schedule = word(PAGE, "schedule", "Schedule", {key: s.title for key, s in SCHEDULES.items()}, race.schedule, four)
     assert lrs is not None  # it is required
     if lrs == TUNED:
-        st.session_state.setdefault(f"{PAGE}.tuning", race.tuning)
-        way = three.selectbox("Tries", list(TUNINGS), format_func=lambda key: TUNINGS[key].title, key=f"{PAGE}.tuning")
+        way = word(PAGE, "tuning", "Tries", {key: tuning.title for key, tuning in TUNINGS.items()}, race.tuning, three)
         race = replace(race, tuning=way)
     st.caption(f"{SURFACES[race.surface].lesson} {SURFACES[race.surface].caveat}".rstrip())
     return race.choosing(race.surface, race.entrants, lrs, schedule)

@@ -369,6 +369,20 @@ def test_no_page_obeys_the_markup_of_a_link(opened, name):
     assert page.locator("a[href*=evil], img[src*=evil]").count() == 0
 
 
+@pytest.mark.parametrize(
+    "bad", ["'x'", "[1]", "{seq: null, values: {}}", "{seq: 9}", "{seq: 1e300, values: {}, released: true}"]
+)
+def test_a_stage_that_sends_nonsense_is_answered_when_it_makes_sense_again(opened, bad):
+    page = opened(RAVINE)
+    stage(page, f"(stage.send('ask', {bad}), 1)")
+    page.wait_for_timeout(400)
+    drag(page, page.locator("[id='ravine.kappa']"), 0.6)
+    page.mouse.up()
+    settle(page)
+    wait_for(page, "!stage.data.shown && stage.data.values['ravine.kappa'] !== 100 && stage.data.frames === 501")
+    assert page.locator(".stAlert, .stException").count() == 0
+
+
 def test_reduced_motion_shows_the_end_without_playing(opened):
     page = opened(RAVINE, reduced_motion="reduce")
     assert stage(page, "[stage.playing, stage.frame]") == [False, 500]

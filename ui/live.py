@@ -16,7 +16,7 @@ def live(page: str, first: Race, *, linked: bool, dissected: bool = False) -> No
     `linked`: the address follows. A race of one rule may be shown `dissected`, with the inside of its steps.
     """
     race, problems, seq = recall(page, first, read_link)
-    asked = wish(page + ".stage")
+    asked = wish(page + ".stage", seq)
     released, grasped = False, None
     if asked and asked["seq"] > seq:
         race, problems = asked_for(race, asked["values"])

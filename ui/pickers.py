@@ -16,8 +16,7 @@ from ui.spec import Control, Race
 
 def surface_and_rules(page: str, race: Race, one: DeltaGenerator, two: DeltaGenerator, *, most: int) -> Race:
     """Which surface and which rules, at `most` so many."""
-    st.session_state.setdefault(f"{page}.surface", race.surface)
-    surface = one.selectbox("Surface", list(SURFACES), format_func=lambda key: SURFACES[key].title, key=f"{page}.surface")
+    surface = word(page, "surface", "Surface", {key: s.title for key, s in SURFACES.items()}, race.surface, one)
     return race.choosing(surface, rules(page, ENTRANTS, race.entrants, two, most=most), race.lrs, race.schedule)
 
 
@@ -25,7 +24,8 @@ def rules(
     page: str, options: Mapping[str, Entrant | Rule], now: Sequence[str], place: DeltaGenerator, *, most: int
 ) -> tuple[str, ...]:
     """Which of the rules, at `most` so many."""
-    st.session_state.setdefault(f"{page}.rules", list(now))
+    kept = st.session_state.get(f"{page}.rules", now)
+    st.session_state[f"{page}.rules"] = [key for key in kept if key in options][:most]
     chosen = place.multiselect(
         "Rules",
         list(options),

@@ -13,6 +13,7 @@ from core.surface import ANGLE, Point
 from core.words import brief, cut, quoted
 from optimizers import ENTRANTS, Entrant
 from surfaces import SURFACES
+from ui.received import Check, either, nothing, number, record, several, text
 
 MOST_ENTRANTS = 12
 SHARED, EACH, DEFAULT, TUNED = "shared", "each", "default", "tuned"
@@ -366,12 +367,28 @@ def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
             elif name == "step":
                 places[name] = None if value is None else checked_step(value)
             elif name in ("look", "hidden"):
-                places[name] = tuple(word for word in value if word in (LOOKS if name == "look" else race.entrants))
+                known = LOOKS if name == "look" else race.entrants
+                places[name] = tuple(word for word in dict.fromkeys(value) if word in known)
             elif name in every:
                 numbers[name] = every[name].read(value, every[name].title)
         except ValueError as error:
             problems.append(f"{error}; the last value is kept.")
     return replace(race.having(numbers), **places), problems
+
+
+@cache
+def wishes() -> Check:
+    """The schema of the values that the stage may ask for: a place, a view, a step, words, and any number, as typed or not."""
+    typed = either(number, text(400))
+    words = several(text(100), 100)
+    places = {
+        "start": either(nothing, several(typed, 100)),
+        "view": either(nothing, several(typed, 4)),
+        "step": either(nothing, number),
+        "look": words,
+        "hidden": words,
+    }
+    return record({}, {**dict.fromkeys(_every_control(), typed), **places})
 
 
 def checked_step(value: Any) -> int:

@@ -8,7 +8,12 @@ from typing import Any
 import streamlit as st
 from streamlit.components.v2 import component
 
+from ui.received import Check, either, flag, nothing, received, record, text, whole
+from ui.spec import wishes
 from ui.wire import text_of
+
+AHEAD = 10_000
+"""A browser counts its requests one by one, and does not come so far before it is answered."""
 
 _part = partial(text_of, Path(__file__).parent)
 _SCRIPTS = ("wire.js", "map.js", "curves.js", "band.js", "stage.js")
@@ -30,7 +35,22 @@ def stage(message: bytes, *, key: str, dissected: bool = False) -> None:
     show(key=key, data=message, on_ask_change=lambda: None)
 
 
-def wish(key: str) -> Mapping[str, Any] | None:
-    """The newest request from the browser: its number `seq`, the `values` asked for, and what the browser already has."""
-    state = st.session_state.get(key)
-    return state.get("ask") if state else None
+def wish(key: str, seq: int) -> Mapping[str, Any] | None:
+    """The newest request from the browser: its number `seq`, the `values` asked for, and what the browser already has.
+
+    One that is not as it must be, or far ahead of the last number granted, is dropped: the last good one stands.
+    """
+    state, good = st.session_state.get(key), f"{key}.good"
+    asked = state.get("ask") if isinstance(state, Mapping) else None
+    if asked is None:
+        st.session_state.pop(good, None)
+    elif received(key, asked, _asked(seq)):
+        st.session_state[good] = asked
+    return st.session_state.get(good)
+
+
+def _asked(seq: int) -> Check:
+    """The schema of a request, where the last that was granted had this number."""
+    has = either(nothing, text(100))
+    needed = {"seq": whole(0, seq + AHEAD), "values": wishes(), "released": flag}
+    return record(needed, {"structure": has, "field": has, "band": has})
