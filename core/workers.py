@@ -100,13 +100,17 @@ class Workers:
     def _child(self, place: int) -> subprocess.Popen[bytes]:
         child = self._children[place]
         if child is None:
-            places = os.pathsep.join(place or os.getcwd() for place in sys.path)
             command = [sys.executable, "-c", "from core.workers import serve; serve()"]
-            environment = {**os.environ, "PYTHONPATH": places}
+            environment = {**os.environ, "PYTHONPATH": places()}
             # In a group of its own: what a person types at the terminal, such as Ctrl-C, is for the parent.
             child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, process_group=0)
             self._children[place] = child
         return child
+
+
+def places() -> str:
+    """Where a child finds what this process finds."""
+    return os.pathsep.join(place or os.getcwd() for place in sys.path)
 
 
 @cache

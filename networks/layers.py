@@ -51,7 +51,8 @@ class Luck:
 
 
 class Layer(Protocol):
-    """`held` is about how many numbers it makes of a row; `forward` gives what leaves, and what `backward` will need.
+    """`held` is about how many numbers it makes of a row, `work` how many products; `forward` gives what leaves, and what
+    `backward` will need.
 
     `backward` writes the weights' gradients `into` arrays shaped like them, and gives the derivative by what entered, or
     None where it is not `wanted`.
@@ -59,6 +60,7 @@ class Layer(Protocol):
 
     def blocks(self, shape: Shape) -> list[Block]: ...
     def held(self, shape: Shape) -> int: ...
+    def work(self, shape: Shape) -> int: ...
     def shaped(self, shape: Shape) -> Shape: ...
     def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]: ...
     def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None: ...
@@ -79,6 +81,9 @@ class Linear:
 
     def held(self, shape: Shape) -> int:
         return self.outputs
+
+    def work(self, shape: Shape) -> int:
+        return shape[0] * self.outputs
 
     def shaped(self, shape: Shape) -> Shape:
         return (self.outputs,)
@@ -111,6 +116,9 @@ class Convolution:
 
     def held(self, shape: Shape) -> int:
         return (9 * shape[0] + self.channels) * shape[1] * shape[2]
+
+    def work(self, shape: Shape) -> int:
+        return 9 * self.channels * math.prod(shape)
 
     def shaped(self, shape: Shape) -> Shape:
         return (self.channels, *shape[1:])
@@ -203,6 +211,9 @@ class Bare:
 
     def held(self, shape: Shape) -> int:
         return math.prod(shape)
+
+    def work(self, shape: Shape) -> int:
+        return 0
 
     def shaped(self, shape: Shape) -> Shape:
         return shape
@@ -361,6 +372,9 @@ class Embedding:
 
     def held(self, shape: Shape) -> int:
         return math.prod(shape) * (self.words + self.width)
+
+    def work(self, shape: Shape) -> int:
+        return math.prod(shape) * self.words * self.width
 
     def shaped(self, shape: Shape) -> Shape:
         return (*shape, self.width)

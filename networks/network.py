@@ -149,7 +149,7 @@ class Network:
     def outputs(self, stack: np.ndarray, x: np.ndarray, should_stop: Callable[[], bool] | None = None) -> np.ndarray:
         """(runs, out, rows) for rows (rows, features); what is left when `should_stop` says True is NaN."""
         found = np.full((len(stack), *self.shapes[-1], len(x)), np.nan, dtype=stack.dtype)
-        many = int(np.clip(BUDGET // (self._width * stack.itemsize), *ROWS))
+        many = int(np.clip(BUDGET // (self.width * stack.itemsize), *ROWS))
 
         def some(runs: slice, rows: slice) -> None:
             with suppress(Stopped):
@@ -252,19 +252,24 @@ class Network:
         return layer + (len(self.shape) > 1)
 
     @cached_property
-    def _width(self) -> int:
+    def width(self) -> int:
         """Numbers between the layers for one row of one run."""
         return sum(layer.held(shape) for layer, shape in zip(self.layers, self.shapes, strict=False))
 
+    @cached_property
+    def work(self) -> int:
+        """Products on the way there for one row of one run; on the way back there are twice as many."""
+        return sum(layer.work(shape) for layer, shape in zip(self.layers, self.shapes, strict=False))
+
     def _pieces(self, rows: int, itemsize: int) -> list[slice]:
         """Rows in as few pieces of about one size as one run has room for."""
-        many = -(-rows // max(PIECE // (self._width * itemsize), 1))
+        many = -(-rows // max(PIECE // (self.width * itemsize), 1))
         ends = np.linspace(0, rows, max(many, 1) + 1).round().astype(int).tolist()
         return [slice(a, b) for a, b in pairwise(ends)]
 
     def _together(self, some: Callable[[slice], None], stack: np.ndarray, rows: int) -> None:
         """Some runs after others, two threads at it."""
-        many = max(BUDGET // (self._width * rows * stack.itemsize), 1)
+        many = max(BUDGET // (self.width * rows * stack.itemsize), 1)
         parts = [slice(at, min(at + many, len(stack))) for at in range(0, len(stack), many)]
         if len(parts) == 1:
             some(parts[0])

@@ -57,6 +57,9 @@ class Recurrent:
     def held(self, shape: Shape) -> int:
         return shape[0] * ((self.gates + 4) * self.hidden + shape[1])
 
+    def work(self, shape: Shape) -> int:
+        return shape[0] * self.gates * self.hidden * (self.hidden + shape[1])
+
     def shaped(self, shape: Shape) -> Shape:
         return (self.hidden,)
 

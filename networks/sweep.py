@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core import Hyper
+from networks.cost import ROOM, cost_of
 from networks.task import NetworkTask
 from networks.train import PER_RUN, REGIME, Progress, ShouldStop, Training, train
 from optimizers import ENTRANTS
@@ -139,7 +140,8 @@ def sweep(
     An axis is lr, another hyperparameter of all the rules, or a setting that a run may have of its own (PER_RUN); further
     arguments are those of `train`, and each run is the one that `train` makes of its values alone, bit for bit. `after` is
     an equal sweep that was stopped, to go on from. `watch` is given the sweep so far after every stack, of which the first
-    has a cell of every entrant, `progress` the share of all runs; when `should_stop` says True the sweep so far is returned.
+    has a cell of every entrant where there is room, `progress` the share of all runs; when `should_stop` says True the sweep
+    so far is returned.
 
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
     """
@@ -148,7 +150,8 @@ def sweep(
     seeds = [seed] if isinstance(seed, int) else list(seed)
     so_far = after or _empty([len(entrants), *map(len, grid.values()), len(seeds)], grid, task, steps)
     left = [cell for cell in _coarse_first(so_far.done.shape) if not so_far.done[cell]]
-    many, whole = len(entrants), so_far.done.size
+    most = min(_room(task, one, steps, seeds, regime) for one in entrants) if left else 1
+    many, whole = min(len(entrants), most), so_far.done.size
     while left:
         some = sorted(left[:many], key=_alike)
         told = partial(_told, progress, (whole - len(left)) / whole, len(some) / whole) if progress else None
@@ -160,8 +163,17 @@ def sweep(
         if watch:
             watch(so_far)
         a_step = (time.perf_counter() - began) / max(trained.steps, 1)
-        many = max(1, round(len(some) * min(PACE / a_step, GROWTH)))
+        many = min(max(1, round(len(some) * min(PACE / a_step, GROWTH))), most)
     return so_far
+
+
+def _room(
+    task: NetworkTask, entrant: tuple[str, Mapping[str, float]], steps: int, seeds: Sequence[int], regime: Mapping[str, Any]
+) -> int:
+    """How many cells of an entrant go into a stack."""
+    batch = {"batch_size": 64, **regime}
+    one, two = (cost_of(task, [entrant] * many, steps=steps, seed=seeds, **batch).bytes for many in (1, 2))
+    return max(1, 1 + int((ROOM - one) / (two - one)))
 
 
 def _told(progress: Callable[[float], None], before: float, part: float, share: float) -> None:

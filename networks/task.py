@@ -65,8 +65,15 @@ class NetworkTask:
         return Network(self.shape, self.kind.layers(self.shape, outputs, self.words), self.loss, self.init)
 
     def load(self, seed: int) -> Data:
-        """The data of a seed, split and scaled."""
-        return prepared(self._table(seed), seed, self.preparation)
+        """The data of a seed, split and scaled; the last are kept, and travel with the task."""
+        known: dict[int, Data] = vars(self).setdefault("_known", {})
+        data = known.get(seed)
+        if data is None:
+            given = self.source.table if isinstance(self.source, Given) else None
+            data = prepared(given, seed, self.preparation) if given else _prepared(self.source, seed, self.preparation)
+            known.clear()
+            known[seed] = data
+        return data
 
     def rows(self, seed: int) -> int:
         """How many rows the training set of a seed has. Raises ValueError where there is none."""
@@ -80,7 +87,24 @@ class NetworkTask:
     def fitting(self, data: Data) -> "NetworkTask":
         """The task with as many inputs as the data have: how many a file's columns become is up to the training rows."""
         features = data.x_train.shape[1]
-        return self if prod(self.shape) == features else replace(self, shape=(features,))
+        if prod(self.shape) == features:
+            return self
+        found = replace(self, shape=(features,))
+        vars(found)["_known"] = vars(self).get("_known", {})
+        return found
+
+    def fitted(self, seed: int) -> "NetworkTask":
+        """The task that fits its data of a seed; as it is where these will not do, which is told when it is trained."""
+        try:
+            return self.fitting(self.load(seed))
+        except ValueError:
+            return self
+
+
+@CACHE.keep
+def _prepared(source: Callable[[int], Table], seed: int, preparation: Preparation) -> Data:
+    """Nobody writes to data, so all who train on the same have them in common."""
+    return prepared(_table(source, seed), seed, preparation)
 
 
 @CACHE.keep

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -31,7 +31,7 @@ BLOCK = 16_384
 """Parameters that are updated together."""
 
 KEPT = 64_000_000
-"""Bytes of states along the way that are kept, so that a fork has not far to go."""
+"""Bytes of states along the way that are kept, so that a fork has not far to go; of large networks only the last state is."""
 
 PRECISIONS = ("float32", "float64")
 STEPS = Hyper(0, 1_000_000, whole=True, name="steps")
@@ -110,8 +110,6 @@ class Training:
     loss          (steps, runs) minibatch loss before each update; NaN once a run has stopped
     unweighted    (steps, runs) the same with every row counting once, whatever the weights of the classes
     accuracy      (steps, runs) the share of the minibatch that was classified well before each update; NaN for a regression
-    batches       (steps, batch_size) row indices into the training set, the same for every run; (steps, seeds, batch_size)
-                  where there are several seeds
     stopped       (runs,) int, the first step after which loss or parameters are beyond all bounds, or which its rule could
                   not make; steps+1 where none
     finished      (runs,) int, the step at which patience was at an end; steps+1 where it was not
@@ -119,7 +117,7 @@ class Training:
                   over the minibatches since the last record, every row counting once), grad_norm and update_norm of the last
                   step, lr; NaN where there is none, as of a gradient before the first step or once a run has ended
     metric_steps  (records,) the steps after which they were
-    snapshots     where all runs were at some of them, to go on from
+    snapshots     where all runs were at some of them, to go on from; none of a training that still goes on
     since         for every block of rows how many steps were made before its rule's first
     begun         the step it started from: not 0 for a fork
     best          (runs, P) the parameters at the record of the lowest validation loss; None where they are not kept
@@ -135,7 +133,6 @@ class Training:
     loss: np.ndarray = field(repr=False)
     unweighted: np.ndarray = field(repr=False)
     accuracy: np.ndarray = field(repr=False)
-    batches: np.ndarray = field(repr=False)
     stopped: np.ndarray
     finished: np.ndarray
     metrics: Mapping[str, np.ndarray] = field(repr=False)
@@ -154,6 +151,11 @@ class Training:
     def steps(self) -> int:
         """The step it has come to."""
         return self.begun + len(self.loss)
+
+    @property
+    def whole(self) -> bool:
+        """Whether all is there that can be gone on from, as once it has ended; else its parameters may be missing."""
+        return bool(self.snapshots)
 
     @property
     def diverged(self) -> np.ndarray:
@@ -182,6 +184,21 @@ class Training:
         """The metrics of every run as far as it went: NaN at the records after its end."""
         over = self.metric_steps[:, None] > np.minimum(self.stopped, self.finished)
         return {name: np.where(over, np.nan, values) for name, values in self.metrics.items()}
+
+    @cached_property
+    def batches(self) -> np.ndarray:
+        """(steps, batch_size) row indices into the training set, the same for every run; (steps, seeds, batch_size) where there
+        are several seeds."""
+        rows, regime, done = len(self.data.y_train), self.regime, slice(self.begun, self.steps)
+        every = [batches_of(rows, regime.steps, regime.batch_size, seed)[done] for seed in regime.seeds]
+        return every[0] if len(every) == 1 else np.stack(every, axis=1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: all but the data, and what can be had again."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "data"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, data=state["task"].load(state["regime"].seeds[0]))
 
     @cached_property
     def tested(self) -> dict[str, np.ndarray]:
@@ -260,6 +277,18 @@ PER_RUN = ("weight_decay", "l1", "l2", "clip_value", "clip_norm")
 """Those of them that an entrant may also have of its own, each a float or (many,)."""
 
 
+FEW = 8_000_000
+"""Bytes of parameters that travel with every record."""
+
+
+def small(so_far: Any) -> Any:
+    """What is watched of a training while it goes on: its parameters only where they are few."""
+    if isinstance(so_far, Training) and so_far.x.nbytes > FEW:
+        best = None if so_far.best is None else so_far.best[:, :0]
+        return replace(so_far, x0=so_far.x0[:, :0], x=so_far.x[:, :0], best=best)
+    return so_far
+
+
 def continued(training: Training, watch: Watch = None, progress: Progress = None, should_stop: ShouldStop = None) -> Training:
     """A training that was stopped, gone on with to its end: the same bit for bit as if it had never been stopped."""
     trainer = Trainer(training.task, training.regime, training.entrants, training.data)
@@ -318,7 +347,7 @@ class Trainer:
         rows, steps, seeds = len(self.x_train), regime.steps, regime.seeds
         if regime.batch_size not in range(1, rows + 1):
             raise ValueError(f"batch_size = {regime.batch_size} is not allowed: it must be from 1 to {rows}, the training set")
-        self.batches = np.stack([batches_of(rows, steps, regime.batch_size, seed) for seed in seeds], axis=1)
+        self.streams = [Stream(rows, regime.batch_size, seed) for seed in seeds]
         whole = list(_entered(entrants, regime))
         self.groups = [part for one in whole for part in _blocks(one, task.model.parameters)]
         self.effects = list(_effects(whole, regime.dtype))
@@ -357,6 +386,8 @@ class Trainer:
         """
         unrecorded = self.marks - set(after.metric_steps.tolist())
         self.snapshots = [one for one in after.snapshots if one.step <= until and one.step not in unrecorded]
+        if not self.snapshots:  # none was kept: all is done again
+            return
         last = self.snapshots[-1]
         done = last.step - after.begun
         self.begun, self.taken, self.x0, self.x[:] = after.begun, last.step, after.x0, last.x
@@ -406,7 +437,7 @@ class Trainer:
                     watch(self.so_far())
 
         self.march_to(self.regime.steps, keep, progress, asked)
-        return self.so_far()
+        return self.ended()
 
     def march_to(
         self,
@@ -434,7 +465,8 @@ class Trainer:
 
     def advance(self, n: int, should_stop: ShouldStop = None) -> None:
         """Step n + 1 of every run; Stopped, and nothing is done, where `should_stop` says True on the way to its gradients."""
-        x, y = self.x_train[self.batches[n]], self.y_train[self.batches[n]]
+        batches = np.stack([stream[n] for stream in self.streams])
+        x, y = self.x_train[batches], self.y_train[batches]
         if chosen := self.regime.augmentation:
             streams = [np.random.default_rng([seed, 3, n]) for seed in self.regime.seeds]
             x = np.stack([augmented(one, self.data.shape, chosen, rng) for one, rng in zip(x, streams, strict=True)])
@@ -514,16 +546,23 @@ class Trainer:
         self.snapshots.append(self.snapshot())
         while len(self.snapshots) > 2 and sum(one.nbytes for one in self.snapshots) > KEPT:
             self.snapshots = self.snapshots[::2]
+        if sum(one.nbytes for one in self.snapshots) > KEPT:  # a fork's own first state cannot be had again
+            self.snapshots = self.snapshots[: 1 if self.begun else 0]
 
     def snapshot(self) -> Snapshot:
         held = [(group.rows, [slot.copy() for slot in slots]) for group, slots in zip(self.groups, self.slots, strict=True)]
         return Snapshot(self.taken, self.x.copy(), held)
 
+    def ended(self) -> Training:
+        """What there is after the last step, with all that can be gone on from; the trainer is of no use then."""
+        last = Snapshot(self.taken, self.x, [(group.rows, held) for group, held in zip(self.groups, self.slots, strict=True)])
+        before = [one for one in self.snapshots if one.step < self.taken]
+        return replace(self.so_far(), snapshots=[*before, last])
+
     def so_far(self) -> Training:
-        """What there is after the last step."""
+        """What there is after the last step, to be looked at."""
         done = self.taken - self.begun
-        snapshots = self.snapshots if self.snapshots[-1].step == self.taken else [*self.snapshots, self.snapshot()]
-        batches, x, loss = self.batches[self.begun : self.taken], self.x.copy(), self.loss[:done].copy()
+        x, loss = self.x.copy(), self.loss[:done].copy()
         if self.best is not None:
             x[self.finished <= self.taken] = self.best[self.finished <= self.taken]
         return Training(
@@ -536,12 +575,11 @@ class Trainer:
             loss=loss,
             unweighted=loss if self.unweighted is self.loss else self.unweighted[:done].copy(),
             accuracy=self.accuracy[:done].copy(),
-            batches=batches[:, 0] if batches.shape[1] == 1 else batches,
             stopped=np.minimum(self.stopped, self.taken + 1),
             finished=np.minimum(self.finished, self.taken + 1),
             metrics={name: np.array([record[name] for record in self.records]) for name in self.records[0]},
             metric_steps=np.array(self.record_steps),
-            snapshots=snapshots,
+            snapshots=(),
             since=tuple(group.since for group in self.groups),
             begun=self.begun,
             best=None if self.best is None else self.best.copy(),
@@ -559,7 +597,7 @@ def _one_for_all(hyper: Hyper, value: Any) -> float:
 def _rows(data: Data, part: str, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and targets of a set: numbers in the training's precision, classes and words as they are."""
     x, y = (getattr(data, f"{name}_{part}").numpy() for name in "xy")
-    x, y = (values.astype(dtype) if values.dtype.kind == "f" else values for values in (x, y))
+    x, y = (values.astype(dtype, copy=False) if values.dtype.kind == "f" else values for values in (x, y))
     return x, y
 
 
@@ -649,6 +687,23 @@ def marks_of(steps: int, price: float) -> set[int]:
     """The steps after which is evaluated, what costs as much as `price` steps: a sixth of the time, as far as RECORDS allow."""
     many = min(steps, round(np.clip(steps / (5 * price), *RECORDS)))
     return set(np.linspace(0, steps, many + 1).round().astype(int).tolist())
+
+
+class Stream:
+    """The batches of `batches_of`, one after another, with no more than an epoch in hand."""
+
+    def __init__(self, rows: int, batch_size: int, seed: int) -> None:
+        self.rows, self.batch_size, self.seed = rows, batch_size, seed
+        self._epoch, self._rng, self._order = -1, np.random.default_rng(), np.empty(0, dtype=int)
+
+    def __getitem__(self, step: int) -> np.ndarray:
+        """(batch_size,) row indices of step + 1."""
+        epoch, place = divmod(step, self.rows // self.batch_size)
+        if epoch < self._epoch or self._epoch < 0:
+            self._epoch, self._rng = -1, np.random.default_rng([self.seed, 1])
+        while self._epoch < epoch:
+            self._epoch, self._order = self._epoch + 1, self._rng.permutation(self.rows)
+        return self._order[place * self.batch_size : (place + 1) * self.batch_size]
 
 
 def batches_of(rows: int, steps: int, batch_size: int, seed: int) -> np.ndarray:

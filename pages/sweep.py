@@ -22,15 +22,18 @@ FIRST = NetworkSweep(Lesson(next(iter(TASKS)), RULES, (("steps", 200.0),), (("se
 PATIENCE = 0.3  # seconds between looks at a sweep that goes on
 
 
-def begun(work: NetworkSweep) -> Ongoing:
-    """The sweep that is wanted, begun if it is another than the last; the last is given up then."""
+def begun(work: NetworkSweep) -> tuple[Ongoing | None, str]:
+    """The sweep that is wanted, begun if it is another than the last, which is given up then; where it would cost too much the
+    last stays, and a sentence says why."""
     going = st.session_state.get(f"{PAGE}.going")
     if going is None or going.work != work:
+        wished = Ongoing(work)
+        if refusal := wished.refusal:
+            return going, refusal
         if going:
-            going.stop()
-        going = st.session_state[f"{PAGE}.going"] = Ongoing(work).start()
-    going.look()
-    return going
+            going.drop()
+        going = st.session_state[f"{PAGE}.going"] = wished.start()
+    return going, ""
 
 
 def status(going: Ongoing) -> None:
@@ -51,7 +54,7 @@ def followed(going: Ongoing, chosen: NetworkSweep, since: float, *, ticking: boo
         complain([f"{going.problem[0].upper()}{going.problem[1:]}"])
     else:
         status(going)
-        if going.so_far is not None:
+        if going.so_far is not None and going.so_far.done.any():
             picture(PAGE, chosen, going.so_far)
     if going.running != ticking and (going.running or settled(since)):
         st.rerun()  # the whole page, which then looks again and again, or no more
@@ -67,6 +70,8 @@ if not chosen.lesson.rules:
 elif not chosen.shown:
     st.info(f"None of these rules has {symbol(chosen.axes[-1].name)}: pick another number or other rules.")
 else:
-    going = begun(chosen.work)
-    ticking = going.running
-    st.fragment(followed, run_every=PATIENCE if ticking else None)(going, chosen, time.monotonic(), ticking=ticking)
+    going, refusal = begun(chosen.work)
+    complain(filter(None, [refusal]))
+    if going:
+        ticking, view = going.running, chosen if going.work == chosen.work else going.work
+        st.fragment(followed, run_every=PATIENCE if ticking else None)(going, view, time.monotonic(), ticking=ticking)

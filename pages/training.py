@@ -38,15 +38,19 @@ MANY = 12  # pictures, at most
 TOOLS = {"displayModeBar": False}
 
 
-def trained(lesson: Lesson) -> Ongoing:
-    """The training of this lesson, begun if it is another than the last; the last is given up then."""
+def trained(lesson: Lesson) -> tuple[Ongoing | None, str]:
+    """The training of this lesson, begun if it is another than the last, which is given up then; where it would cost too much
+    the last stays, and a sentence says why."""
     going = st.session_state.get(f"{PAGE}.going")
     if going is None or going.lesson != lesson:
+        wished = lesson_of(lesson)
+        if refusal := wished.refusal:
+            return going, refusal
         for one in ([going] if going else []) + forks(PAGE):
-            one.stop()
+            one.drop()
         forks(PAGE).clear()
-        going = st.session_state[f"{PAGE}.going"] = lesson_of(lesson).start()
-    return going
+        going = st.session_state[f"{PAGE}.going"] = wished.start()
+    return going, ""
 
 
 def picture(going: Ongoing, since: float, *, ticking: bool) -> None:
@@ -56,8 +60,12 @@ def picture(going: Ongoing, since: float, *, ticking: bool) -> None:
     ended = not any(one.running for one in every)
     buttons(going)
     board(pack(going, forks(PAGE)), key=f"{PAGE}.board")
+    for one in every[1:]:
+        if one.waiting:
+            st.caption(f"{one.title}: {one.waiting}")
     if going.so_far is not None:
-        told(going.so_far, titles(every), every, tested=ended)
+        whole = all(one.so_far is None or one.so_far.whole for one in every)
+        told(going.so_far, titles(every), every, tested=ended and whole)
     if ticking == ended and (not ended or settled(since)):
         st.rerun()  # the whole page, which then looks no more, or again
 
@@ -143,14 +151,15 @@ begin("Networks, side by side")
 kept, complaints, _ = recall(PAGE, FIRST, partial(read_lesson, tasks=tasks()))
 chosen, wrong = form(PAGE, kept)
 remember(PAGE, chosen, complaints, 0, link=chosen != kept or returned(chosen, FIRST))
-complain(complaints + wrong)
-if chosen.rules:
-    going = trained(chosen)
+going, refusal = trained(chosen) if chosen.rules else (None, "")
+complain([*complaints, *wrong, *filter(None, [refusal])])
+if going:
     ticking = any(one.running for one in (going, *forks(PAGE)))
     st.caption("All rules start at the same weights and see the same minibatches. Every change of a number trains anew.")
     st.fragment(picture, run_every=PATIENCE if ticking else None)(going, time.monotonic(), ticking=ticking)
     if not ticking and going.so_far is not None:
         columns_told(going.so_far.data)
+    if not ticking and going.so_far is not None and going.so_far.whole:
         look, turn, take = st.tabs(["Look inside", "Fork", "Take it along"], default="Fork" if forks(PAGE) else None)
         with look:
             inside(going)
@@ -160,5 +169,5 @@ if chosen.rules:
             taken_along(PAGE, going)
             if forks(PAGE):
                 st.caption("Forks stay here.")
-else:
+elif not chosen.rules:
     st.info("Pick at least one rule to train.")

@@ -32,13 +32,15 @@ def test_no_exception_is_lost_and_the_next_start_is_a_new_one(error):
     assert work.problem == ""
 
 
-@pytest.mark.parametrize(("page", "module", "name"), [("networks", ongoing, "train"), ("sweep", netsweep, "sweep")])
-def test_the_page_tells_it_and_offers_nothing_to_go_on_with(page, module, name, monkeypatch):
+@pytest.mark.parametrize(
+    ("file", "page", "module", "name"), [("training", "networks", ongoing, "train"), ("sweep", "sweep", netsweep, "sweep")]
+)
+def test_the_page_tells_it_and_offers_nothing_to_go_on_with(file, page, module, name, monkeypatch):
     def failing(*_: Any, **__: Any) -> None:
         raise ArithmeticError("seven is not eight")
 
     monkeypatch.setattr(module, name, failing)
-    app = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=30)
+    app = AppTest.from_file(str(PAGES / f"{file}.py"), default_timeout=30)
     app.query_params.update({"task": "iris_mlp", "rules": "sgd", "steps": "10"})
     app.run()
     app.session_state[f"{page}.going"].wait(10)

@@ -192,7 +192,7 @@ def test_a_batch_in_pieces_is_the_batch(case, loss, room, monkeypatch):
         stack, x, y, weights = numbers(case, model, "float64", ROWS, own)
         counted = weights if weighted else None
         with monkeypatch.context() as patch:
-            patch.setattr(network, "PIECE", room * model._width * stack.itemsize)
+            patch.setattr(network, "PIECE", room * model.width * stack.itemsize)
             assert max(piece.stop - piece.start for piece in model._pieces(ROWS, stack.itemsize)) <= room
             in_pieces = model.gradient(stack, x, y, None, counted)
         for whole, pieces in zip(model.gradient(stack, x, y, None, counted), in_pieces, strict=True):
@@ -306,7 +306,7 @@ def test_what_is_dropped_is_what_the_module_drops(shape, chosen, seeds, monkeypa
         np.testing.assert_allclose(gradient[i], by_torch.slopes(module), atol=1e-12)
     monkeypatch.setattr(network, "BUDGET", 1)
     np.testing.assert_array_equal(model.gradient(stack, x, y, Luck(np.array(seeds), 7))[1], gradient)
-    monkeypatch.setattr(network, "PIECE", 3 * model._width * stack.itemsize)
+    monkeypatch.setattr(network, "PIECE", 3 * model.width * stack.itemsize)
     in_pieces = model.gradient(stack, x, y, Luck(np.array(seeds), 7))
     np.testing.assert_allclose(in_pieces[0], loss, rtol=1e-12)
     np.testing.assert_allclose(in_pieces[1], gradient, rtol=1e-12, atol=1e-14)

@@ -21,7 +21,6 @@ from networks.sweep import MEASURES, Sweep, measures_of, numbers_of, sweep
 from networks.train import Training
 from optimizers import ENTRANTS
 from tests.test_lesson import impossible
-from ui import netsweep as spec
 from ui.grid import Axis
 from ui.lesson import Lesson, read_lesson
 from ui.netsweep import NetworkSweep, Ongoing, beside, options_of, read_sweep
@@ -314,18 +313,6 @@ def test_an_ongoing_sweep_can_be_stopped_and_is_the_sweep():
     assert going.so_far is not None
     np.testing.assert_array_equal(going.so_far.outcomes["final"], whole.outcomes["final"])
     assert going.words.startswith("16 runs, trained in ")
-
-
-def test_a_sweep_rests_while_nobody_looks(monkeypatch):
-    monkeypatch.setattr(spec, "UNSEEN", -1.0)
-    going = Ongoing(replace(FIRST, many=8)).start()
-    going.wait(5)
-    assert [going.running, going.complete, going.stopped] == [False] * 3
-    monkeypatch.undo()
-    going.look()
-    going.wait(30)
-    assert going.complete
-    assert going.share == 1.0
 
 
 def test_a_sweep_that_cannot_be_says_why():

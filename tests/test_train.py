@@ -1,6 +1,7 @@
 """A training's regime, its seeds and its forks: what is done to a gradient is torch's, what is repeated is repeated exactly."""
 
 import math
+import pickle
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from core import DIVERGENCE_BOUND, SCHEDULES
+from core.jobs import _packed
 from networks import TASKS, NetworkTask, Training, fork, train
 from networks.data import class_weights
 from networks.images import Augmentation
@@ -632,6 +634,30 @@ def test_a_fork_is_gone_on_with_too(parent):
     half = fork(parent, 3, between(parent), [entrant_of(parent, 3), ADAM], should_stop=stopping(130))
     assert between(parent) < half.steps < 40
     same(continued(half), whole)
+
+
+def test_a_training_travels_without_its_data_and_goes_on_as_if_it_had_not():
+    whole = train(DROPPING, entrants=[ADAM, MOMENTUM], steps=30, seed=(3, 4))
+    half = train(DROPPING, entrants=[ADAM, MOMENTUM], steps=30, seed=(3, 4), should_stop=stopping(220))
+    back = sum(map(len, _packed(half, (half.task,))))  # as a process sends it that was given the task
+    assert back < 1.1 * (half.x0.nbytes + sum(one.nbytes for one in half.snapshots)) + 30_000
+    there = pickle.loads(pickle.dumps(half))
+    same(there, half)
+    np.testing.assert_array_equal(there.batches, half.batches)
+    same(continued(there), whole)
+
+
+def test_of_states_beyond_what_is_kept_the_last_alone_is(monkeypatch):
+    monkeypatch.setattr(sys.modules[Training.__module__], "KEPT", 1000)
+    watched = []
+    whole = train(DIGITS, entrants=SOME, steps=30, watch=watched.append)
+    assert [one.step for one in whole.snapshots] == [30]
+    assert {len(one.snapshots) for one in watched} == {0}
+    child = fork(whole, 1, 7, [entrant_of(whole, 1)])
+    assert [one.step for one in child.snapshots] == [7, 30]
+    np.testing.assert_array_equal(child.x[0], whole.x[1])
+    again = fork(child, 0, 20, [entrant_of(whole, 1)])
+    np.testing.assert_array_equal(again.x[0], whole.x[1])
 
 
 def test_a_stop_is_heard_within_a_step():

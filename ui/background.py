@@ -1,13 +1,36 @@
-"""Work in a thread of its own that goes on while the page lives."""
+"""Heavy work beside the page: admitted in its turn, done in a process of its own, and told on the page."""
 
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from functools import cache
+from typing import Any, Generic, Self, TypeVar
+
+import streamlit as st
+
+from core.admission import Ticket
+from core.jobs import Work, done, nursery
+from networks.cost import Cost
+from networks.train import small
+from ui.budget import HALL, in_line
+from ui.session import superseded
+from ui.visitor import Visitor, visitor
 
 SOON = 0.2
 """Seconds that a page waits for work to end."""
+
+LOOK, TIDY = 0.25, 10.0
+"""Seconds between looks at whether it is its turn, and at whether whoever has a result is still there."""
+
+IMPORTED = ("networks.sweep", "networks.train")
+"""What the work needs."""
+
+GIVEN_UP = "Its memory was needed for the work of others: train it again."
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -19,7 +42,6 @@ class Background:
 
     problem: str = field(default="", init=False)
     wish: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
-    _looked: float = field(default=0.0, init=False, repr=False)
     _thread: threading.Thread | None = field(default=None, init=False, repr=False)
 
     def _run(self) -> None:
@@ -28,7 +50,7 @@ class Background:
     def start(self) -> Self:
         """Begin, or go on after an end."""
         self.wait()
-        self.wish, self._looked, self.problem = threading.Event(), time.monotonic(), ""
+        self.wish, self.problem = threading.Event(), ""
         self._thread = threading.Thread(target=self._heard, daemon=True)
         self._thread.start()
         return self
@@ -47,15 +69,8 @@ class Background:
     def stop(self) -> None:
         """Ask it to end, which it does within a step, and see it end if that is soon."""
         self.wish.set()
+        HALL.wake()
         self.wait(SOON)
-
-    def look(self) -> None:
-        """Somebody watches."""
-        self._looked = time.monotonic()
-
-    def unseen(self, seconds: float) -> bool:
-        """Whether nobody has watched for so long: whoever began it is on another page, or gone."""
-        return time.monotonic() - self._looked > seconds
 
     @property
     def running(self) -> bool:
@@ -69,3 +84,144 @@ class Background:
         """Until it has ended, or for so long."""
         if self._thread:
             self._thread.join(seconds)
+
+
+@dataclass
+class Job(Background, Generic[T]):
+    """Work that is admitted in its turn; what it comes to, and has come to on the way, is `so_far`."""
+
+    so_far: T | None = field(default=None, init=False)
+    share: float = field(default=0.0, init=False)
+    seconds: float = field(default=0.0, init=False)
+    visitor: Visitor = field(default_factory=visitor, init=False, repr=False)
+    _ticket: Ticket | None = field(default=None, init=False, repr=False)
+
+    def ordered(self) -> Work:
+        """What is to be done: a module's function and its arguments, which can travel."""
+        raise NotImplementedError
+
+    def shared(self) -> Sequence[Any]:
+        """What of the order need not travel back."""
+        return ()
+
+    def cost(self) -> Cost:
+        raise NotImplementedError
+
+    def refused(self) -> str:
+        """Why this cannot be done here, in one sentence; empty where it can."""
+        raise NotImplementedError
+
+    @property
+    def refusal(self) -> str:
+        """The same; trouble of another kind is told once it has begun."""
+        try:
+            return self.refused()
+        except Exception:
+            return ""
+
+    def start(self) -> Self:
+        self.wait()
+        self.forget()
+        return super().start()
+
+    def drop(self) -> None:
+        """End it; nobody wants to know what it came to."""
+        self.stop()
+        self.so_far = None
+        self.forget()
+
+    def forget(self) -> None:
+        """What it came to takes no room any more."""
+        if self._ticket:
+            HALL.forget(self._ticket)
+
+    def give_up(self) -> None:
+        """What it came to is in the way of others."""
+        self.so_far, self.problem = None, GIVEN_UP
+
+    def look(self) -> None:
+        """Somebody watches."""
+        if self._ticket:
+            HALL.looked(self._ticket)
+
+    @property
+    def waiting(self) -> str:
+        """Where in the line it is, in words; empty where it does not wait."""
+        return place_of(self._ticket) if self._ticket else ""
+
+    def _run(self) -> None:
+        if problem := self.refused():
+            raise ValueError(problem.removesuffix("."))
+        wish, cost, before, began = self.wish, self.cost(), self.seconds, time.monotonic()
+
+        def watch(so_far: T) -> None:
+            self.so_far = so_far
+
+        def progress(share: float) -> None:
+            self.share, self.seconds = share, before + time.monotonic() - began
+
+        def ended() -> bool:
+            if self.visitor.gone:
+                wish.set()
+            return wish.is_set()
+
+        with admitted(cost, self.visitor, ended, self._entered) as ticket:
+            if ticket is None:
+                return
+            began = time.monotonic()
+            hear = {"watch": watch, "progress": progress, "should_stop": ended}
+            came = done(nursery(*IMPORTED), self.ordered(), small, **hear, most=HALL.room, shared=self.shared())
+            self.so_far = self.so_far if came is None else came
+            self.seconds = before + time.monotonic() - began
+            HALL.leave(ticket, cost.kept, self.give_up)
+            _tidying()
+
+    def _entered(self, ticket: Ticket) -> None:
+        self._ticket = ticket
+
+
+def at_once(work: Work, cost: Cost, shared: Sequence[Any] = ()) -> Any:
+    """What a page waits for, in its turn: it says so meanwhile, and moves on when its person does."""
+    person, note = visitor(), st.empty()
+    with note, admitted(cost, person, superseded, lambda ticket: note.caption(place_of(ticket) or "Training …")) as ticket:
+        if ticket:
+            note.empty()
+            silent = {"watch": lambda _: None, "progress": lambda _: None}
+            return done(nursery(*IMPORTED), work, small, **silent, should_stop=superseded, most=HALL.room, shared=shared)
+    return None
+
+
+@contextmanager
+def admitted(
+    cost: Cost, visitor: Visitor, ended: Callable[[], bool], tell: Callable[[Ticket], object] = lambda ticket: None
+) -> Iterator[Ticket | None]:
+    """The time in which work may be done, once it is its turn; None where it has `ended` before. `tell` is called meanwhile."""
+    ticket = HALL.enter(visitor.owner, cost.bytes, lambda: visitor.here, lambda: visitor.gone)
+    tell(ticket)
+    try:
+        while not HALL.admitted(ticket, LOOK):
+            if ended():
+                yield None
+                return
+            tell(ticket)
+        yield ticket
+    finally:
+        HALL.forget(ticket, kept=True)
+
+
+def place_of(ticket: Ticket) -> str:
+    """Where in the line it is, in words; empty where it does not wait."""
+    place = HALL.place(ticket)
+    return f"Waiting, {in_line(place)} in line." if place else ""
+
+
+@cache
+def _tidying() -> None:
+    """From now on, results are given up whose owners have left."""
+
+    def tidy() -> None:
+        while True:
+            time.sleep(TIDY)
+            HALL.tidy()
+
+    threading.Thread(target=tidy, daemon=True).start()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -10,12 +11,14 @@ from core.words import quoted
 from figures.chain import Layer, Sizes, Strip
 from networks import TASKS, NetworkTask, train
 from networks.chain import Chain, Level, fully_connected
+from networks.cost import cost_of
 from networks.data import Data
 from networks.inits import INITS
 from networks.layers import BENDS
 from networks.losses import LOSSES
 from networks.models import MLP
 from optimizers import RULES
+from ui.background import at_once
 from ui.session import kept
 from ui.spec import Control, Numbered
 
@@ -172,7 +175,9 @@ def _trained(task: NetworkTask, rule: str, lr: float, steps: int, seed: int) -> 
     if not steps:
         return task.model.initial(seed), 0
     batch = min(BATCH, len(_loaded(replace(task, kind=MLP()), seed).y_train))
-    training = train(task, entrants=[(rule, {"lr": lr})], steps=steps, batch_size=batch, seed=seed, dtype="float64")
+    regime = {"steps": steps, "batch_size": batch, "seed": (seed,), "dtype": "float64"}
+    entrants = [(rule, {"lr": lr})]
+    training = at_once(partial(train, task, entrants=entrants, **regime), cost_of(task, entrants, **regime), (task,))
     last = int(training.stopped[0]) - 1
     return (training.x[0], steps) if last >= steps else _trained(task, rule, lr, last, seed)
 

@@ -1,12 +1,15 @@
 """Forks of a training: both futures of one run, from any step on."""
 
+from functools import partial
+
 import streamlit as st
 
 from core import Hyper
 from figures import theme
 from networks import Training, fork
-from networks.train import Progress, ShouldStop, Watch
+from networks.cost import fork_cost
 from optimizers import ENTRANTS
+from ui.complain import complain
 from ui.lesson import Lesson
 from ui.ongoing import Ongoing
 from ui.pickers import slider
@@ -53,11 +56,15 @@ def offer(page: str, going: Ongoing) -> None:
         numbers[name] = slider(page, control, usual, places[i % 4])
     full = len(now) >= MOST
     if st.button("Fork", key=f"{page}.fork", disabled=full, help=f"At most {MOST} forks." if full else None):
-        now.append(forked(training, lesson, run, int(step), key, rule, numbers, len(now)).start())
-        st.rerun()
+        wished = forked(training, lesson, run, int(step), key, rule, numbers, len(now))
+        if refusal := wished.refusal:
+            complain([refusal])
+        else:
+            now.append(wished.start())
+            st.rerun()
     if now and st.button("Drop the forks", key=f"{page}.fork.drop"):
         for one in now:
-            one.stop()
+            one.drop()
         now.clear()
         st.rerun()
 
@@ -67,14 +74,20 @@ def forked(
 ) -> Ongoing:
     """A fork, not yet begun."""
 
-    def work(watch: Watch, progress: Progress, should_stop: ShouldStop) -> Training:
-        return fork(training, run, step, [(rule, numbers)], watch, progress, should_stop)
-
     by = f"{ENTRANTS[rule].title}, " if rule != key else ""
     differing = (f"{name} {number(v)}" for name, v in numbers.items() if rule != key or v != lesson[f"{key}.{name}"])
     title = f"{ENTRANTS[key].title} from step {step}: {by}{', '.join(differing) or 'unchanged'}"
     free = [colour for colour in reversed(theme.RULE_COLOURS) if colour not in _taken(lesson)]
-    return Ongoing(lesson, work, title=title, colour=free[place % len(free)])
+    parents, regime = lesson.entrants, lesson.regime
+    return Ongoing(
+        lesson,
+        training.task,
+        partial(fork, training, run, step, [(rule, numbers)]),
+        partial(fork_cost, training.task, parents, step=step, key=rule, **regime),
+        f"A fork of this network with {training.task.model.parameters:,} parameters",
+        title=title,
+        colour=free[place % len(free)],
+    )
 
 
 def _taken(lesson: Lesson) -> set[str]:

@@ -1,18 +1,21 @@
 """A sweep over a network: a lesson's rules along lr, and one more number. A frozen, hashable spec that is also its link."""
 
 import math
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from core import Hyper
+from core.jobs import Work
 from core.words import cut, quoted
 from networks import TASKS, NetworkTask
+from networks.cost import Cost, sweep_cost
 from networks.sweep import MEASURES, Measure, Sweep, measures_of, numbers_of, sweep
-from ui.background import Background
+from ui.background import Job
+from ui.budget import Way, counted, fewer, refusal, told
 from ui.grid import Axis, checked_axis, values_of
 from ui.lesson import COMMON as OF_LESSONS
 from ui.lesson import STEPS, Lesson, read_lesson
@@ -25,9 +28,6 @@ COMMON = {**OF_LESSONS, STEPS.name: replace(OF_LESSONS[STEPS.name], hyper=replac
 LR = Axis("lr", 1e-4, 10.0)
 VALUES = {False: (8, 16, 32), True: (8, 16)}
 """Values along each axis that may be chosen: of one axis, and of two."""
-
-UNSEEN = 5.0
-"""Seconds without a look after which a sweep rests: whoever began it is on another page, or gone."""
 
 
 @dataclass(frozen=True)
@@ -145,28 +145,30 @@ def beside(options: Mapping[str, Hyper]) -> dict[str, Hyper]:
 
 
 @dataclass
-class Ongoing(Background):
-    """A sweep in a thread of its own: what there is of it so far, and how to end it and to go on with it."""
+class Ongoing(Job[Sweep]):
+    """A sweep beside the page: what there is of it so far, and how to end it and to go on with it."""
 
     work: NetworkSweep
-    so_far: Sweep | None = None
-    share: float = 0.0
-    left: float = math.nan
-    seconds: float = 0.0
-    _rests: bool = False
+    task: NetworkTask = field(init=False, repr=False)
 
-    def start(self) -> "Ongoing":
-        self._rests = False
-        return super().start()
+    def __post_init__(self) -> None:
+        self.task = self.work.lesson.work.fitted(self.work.lesson.seeds[0])
+
+    def ordered(self) -> Work:
+        return partial(sweep, self.task, after=self.so_far, **self.work.arguments)
+
+    def shared(self) -> Sequence[Any]:
+        return (self.task,)
+
+    def cost(self) -> Cost:
+        return sweep_cost(self.task, **self.work.arguments)
+
+    def refused(self) -> str:
+        what = f"{counted(self.work.runs, 'run')} of this network with {self.task.model.parameters:,} parameters"
+        return refusal(what, self.cost(), _ways(self.work, self.task))
 
     def go_on(self) -> None:
         self.start()
-
-    def look(self) -> None:
-        """Somebody watches: what rested because nobody did goes on."""
-        super().look()
-        if self._rests and not self.stopped:
-            self.start()
 
     @property
     def complete(self) -> bool:
@@ -176,30 +178,24 @@ class Ongoing(Background):
     def words(self) -> str:
         """How far it is."""
         if self.complete:
-            return f"{self.work.runs} runs, trained in {_told(self.seconds)}. Every change of a number trains anew."
-        known = self.share > 0.02 and math.isfinite(self.left) and not self.stopped
-        left = f", about {_told(self.left)} left" if known else ""
+            return f"{self.work.runs} runs, trained in {told(self.seconds)}. Every change of a number trains anew."
+        if self.waiting:
+            return self.waiting
+        known = self.share > 0.02 and not self.stopped
+        left = f", about {told(self.seconds * (1 - self.share) / self.share)} left" if known else ""
         return f"{self.share:.0%} of {self.work.runs} runs are trained{left}."
 
-    def _run(self) -> None:
-        wish, began, share, before = self.wish, time.monotonic(), self.share, self.seconds
 
-        def watch(so_far: Sweep) -> None:
-            self.so_far = so_far
-
-        def tell(now: float) -> None:
-            gained, taken = now - share, time.monotonic() - began
-            self.share, self.seconds = now, before + taken
-            self.left = taken * (1 - now) / gained if gained > 0 else math.nan
-
-        def ended() -> bool:
-            self._rests = self.unseen(UNSEEN)
-            return self._rests or wish.is_set()
-
-        task: NetworkTask = self.work.lesson.work
-        hear = {"watch": watch, "progress": tell, "should_stop": ended}
-        sweep(task, after=self.so_far, **self.work.arguments, **hear)
-
-
-def _told(seconds: float) -> str:
-    return f"{math.ceil(seconds)} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+def _ways(work: NetworkSweep, task: NetworkTask) -> Iterator[Way]:
+    """What might be swept instead: fewer steps, values, rules, seeds."""
+    arguments: dict[str, Any] = work.arguments
+    if steps := fewer(arguments["steps"], sweep_cost(task, **arguments)):
+        yield f"{steps} steps", sweep_cost(task, **{**arguments, "steps": steps})
+    keys = [key for key in work.lesson.rules if key in work.shown]
+    for many in reversed([many for many in VALUES[work.other is not None] if many <= work.many]):
+        for seeds in [choice for choice in (5, 3, 1) if choice <= len(work.lesson.seeds)]:
+            for rules in range(len(keys), 0, -1):
+                less = replace(work, many=many).arguments
+                less |= {"entrants": less["entrants"][:rules], "seed": work.lesson.seeds[:seeds]}
+                words = f"{many} values, {counted(rules, 'rule')} and {counted(seeds, 'seed')}"
+                yield words, sweep_cost(task, **less)

@@ -1,33 +1,52 @@
-"""A training that goes on in a thread of its own while the page lives."""
+"""A training that goes on beside the page."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from networks import Training, train
-from networks.train import Progress, ShouldStop, Watch, continued
-from ui.background import Background
+from core.jobs import Work
+from networks import NetworkTask, Training, train
+from networks.cost import Cost, cost_of
+from networks.train import continued
+from ui.background import Job
+from ui.budget import Way, counted, fewer, refusal
 from ui.lesson import Lesson
 
-Work = Callable[[Watch, Progress, ShouldStop], Training]
-
-UNSEEN = 20.0
-"""Seconds without a look after which a training ends."""
+BATCHES = (1024, 256, 64, 16, 1)
+"""Smaller ones that are offered where nothing else would fit."""
 
 
 @dataclass
-class Ongoing(Background):
-    """What there is of a training so far, and how to end it and to go on with it; a fork has a title and a colour."""
+class Ongoing(Job[Training]):
+    """What there is of a training so far, and how to end it and to go on with it; a fork has a title and a colour.
+
+    `task` is what the `work`, which can travel, is about; `price` what it costs, `what` it is in words, and `ways` in which
+    less of it might be done.
+    """
 
     lesson: Lesson
+    task: NetworkTask
     work: Work
+    price: Callable[[], Cost]
+    what: str
+    ways: Callable[[], Iterator[Way]] = lambda: iter(())
     title: str = ""
     colour: str = ""
-    so_far: Training | None = None
-    share: float = 0.0
-    seconds: float = 0.0
     paused: bool = False
     looks: int = 0
+
+    def ordered(self) -> Work:
+        return self.work
+
+    def shared(self) -> Sequence[Any]:
+        return (self.task,)
+
+    def cost(self) -> Cost:
+        return self.price()
+
+    def refused(self) -> str:
+        return refusal(self.what, self.price(), self.ways())
 
     def pause(self) -> None:
         self.paused = True
@@ -39,7 +58,8 @@ class Ongoing(Background):
         before = self.so_far
         if before is not None and self.unfinished:
             self.paused = False
-            self.work = lambda watch, progress, should_stop: continued(before, watch, progress, should_stop)
+            if before.whole:  # else the same is done again
+                self.work = partial(continued, before)
             self.start()
 
     def look(self) -> None:
@@ -57,30 +77,33 @@ class Ongoing(Background):
     def _can_go_on(self, training: Training) -> bool:
         return bool(((training.stopped > training.steps) & (training.finished > training.steps)).any())
 
-    def _run(self) -> None:
-        begin, before = time.perf_counter(), self.seconds
-        wish = self.wish
-
-        def watch(training: Training) -> None:
-            self.so_far = training
-
-        def tell(share: float) -> None:
-            self.share, self.seconds = share, before + time.perf_counter() - begin
-
-        def ended() -> bool:
-            if self.unseen(UNSEEN):
-                wish.set()
-            return wish.is_set()
-
-        self.so_far = self.work(watch, tell, ended)
-        self.seconds = before + time.perf_counter() - begin
-
 
 def lesson_of(lesson: Lesson) -> Ongoing:
-    """The training of a lesson."""
+    """The training of a lesson, not yet begun."""
+    task = lesson.work.fitted(lesson.seeds[0])
+    many = f"{counted(len(lesson.rules), 'rule')} × {counted(len(lesson.seeds), 'seed')}"
+    return Ongoing(
+        lesson,
+        task,
+        partial(train, task, entrants=lesson.entrants, **lesson.regime),
+        partial(cost_of, task, lesson.entrants, **lesson.regime),
+        f"{many} of this network with {task.model.parameters:,} parameters",
+        partial(_ways, lesson, task),
+    )
 
-    def work(watch: Watch, progress: Progress, should_stop: ShouldStop) -> Training:
-        arguments = {"watch": watch, "progress": progress, "should_stop": should_stop}
-        return train(lesson.work, entrants=lesson.entrants, **lesson.regime, **arguments)
 
-    return Ongoing(lesson, work)
+def _ways(lesson: Lesson, task: NetworkTask) -> Iterator[Way]:
+    """What might be done instead: fewer steps, fewer rules and seeds, smaller batches."""
+    entrants, rules, seeds = lesson.entrants, len(lesson.rules), len(lesson.seeds)
+    regime: dict[str, Any] = lesson.regime
+    whole = cost_of(task, entrants, **regime)
+    if steps := fewer(regime["steps"], whole):
+        yield f"{steps} steps", cost_of(task, entrants, **{**regime, "steps": steps})
+    every = [(rule, seed) for rule in range(1, rules + 1) for seed in (1, 3, 5) if seed <= seeds]
+    for rule, seed in sorted(every, key=lambda pair: (-pair[0] * pair[1], -pair[0])):
+        words = f"{counted(rule, 'rule')} with {counted(seed, 'seed')}"
+        yield words, cost_of(task, entrants[:rule], **{**regime, "seed": lesson.seeds[:seed]})
+    for batch in BATCHES:
+        if batch < regime["batch_size"]:
+            alone = {**regime, "seed": lesson.seeds[:1], "batch_size": batch}
+            yield f"1 rule with 1 seed and a batch of {batch}", cost_of(task, entrants[:1], **alone)

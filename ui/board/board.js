@@ -198,7 +198,7 @@ class Board {
 
   // All that there is; with `themeOnly` nothing unless the page's theme has changed.
   draw(themeOnly = false) {
-    const { runs, steps, share, seconds, state, panels, winners, shares } = this.message;
+    const { runs, steps, share, seconds, state, waiting, panels, winners, shares } = this.message;
     const colours = themed(this.root, this.message.theme, this.colours);
     if (themeOnly && colours === this.colours) return;
     this.colours = colours;
@@ -206,7 +206,7 @@ class Board {
     this.bar.setAttribute("aria-valuenow", Math.round(100 * share));
     const pace = seconds > 0 ? (share * steps) / seconds : 0;
     const step = Math.round(share * steps);
-    write(this.left, state === "done" ? `${step} steps done` : `${{ running: "Step", paused: "Paused at step", stopped: "Stopped at step" }[state]} ${step} of ${steps}`);
+    write(this.left, waiting ? waiting : state === "done" ? `${step} steps done` : `${{ running: "Step", paused: "Paused at step", stopped: "Stopped at step" }[state]} ${step} of ${steps}`);
     write(this.right, pace ? `${readable(+pace.toPrecision(3))} steps a second, ${state === "running" ? `${Math.ceil((steps * (1 - share)) / pace)} s left` : `${seconds.toFixed(1)} s in all`}` : "");
     this.names.replaceChildren(...runs.map((run) => {
       const name = make("span");

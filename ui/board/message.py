@@ -43,6 +43,7 @@ def pack(going: Ongoing, forks: Sequence[Ongoing] = ()) -> bytes:
         "share": going.share,
         "seconds": going.seconds,
         "state": state_of(going),
+        "waiting": going.waiting,
         "look": going.looks,  # a message that is like the last is not drawn, and the browser may have missed the last
         "panels": [],
         "theme": theme.STAGE,
@@ -50,7 +51,7 @@ def pack(going: Ongoing, forks: Sequence[Ongoing] = ()) -> bytes:
     arrays: dict[str, np.ndarray] = {}
     if going.so_far is not None:
         header["panels"] = list(_panels(lines))
-        if found := [planes(one.so_far, SIDE) for one in every if one.so_far is not None and _in_the_plane(one.so_far)]:
+        if found := [planes(one.so_far, SIDE) for one in every if one.so_far and _in_the_plane(one.so_far)]:
             header["window"] = found[0][0]
             header["classes"] = len(going.so_far.data.classes)
             arrays["winners"], arrays["shares"] = (np.concatenate([part[i] for part in found]) for i in (1, 2))
@@ -60,8 +61,9 @@ def pack(going: Ongoing, forks: Sequence[Ongoing] = ()) -> bytes:
 
 
 def _in_the_plane(training: Training) -> bool:
-    """Whether there are classes to be told apart by two numbers."""
-    return bool(training.data.classes) and training.data.x_train.shape[1] == 2
+    """Whether there are classes to be told apart by two numbers, and the parameters to tell how."""
+    known = training.x.shape[1] == training.task.model.parameters
+    return known and bool(training.data.classes) and training.data.x_train.shape[1] == 2
 
 
 def state_of(going: Ongoing) -> str:

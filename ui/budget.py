@@ -1,0 +1,65 @@
+"""What one visitor may cost: how much memory and time work may take, and what is said of work that would take more."""
+
+import math
+import os
+from collections.abc import Iterator
+
+from core.admission import Hall
+from core.host import memory, set_by_host
+from networks.cost import Cost
+
+GB = 1_000_000_000
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+PLACES = max(int(set_by_host("RAVINE_JOBS", CORES)), 1)
+LONGEST = 60 * set_by_host("RAVINE_MINUTES", 60)
+"""Seconds that work may be expected to take."""
+
+HALL = Hall(PLACES, max(PLACES - 1, 1), GB * set_by_host("RAVINE_MEMORY", memory() / 4 / GB))
+"""Of all visitors; whoever has most at work leaves a place to the others."""
+
+Way = tuple[str, Cost]
+"""How it might be done instead, in words, and what that would cost."""
+
+
+def affordable(cost: Cost) -> bool:
+    return cost.bytes <= HALL.room and cost.seconds <= LONGEST
+
+
+def refusal(what: str, cost: Cost, ways: Iterator[Way]) -> str:
+    """Why it cannot be, and the first way in which it could, in one sentence; empty where it can."""
+    if affordable(cost):
+        return ""
+    if cost.bytes > HALL.room:
+        need, allowed = f"about {_gigabytes(cost.bytes)} of memory", f"{_gigabytes(HALL.room)} are allowed"
+    else:
+        need, allowed = f"about {told(cost.seconds)}", f"{told(LONGEST)} are allowed"
+    fitting = next((words for words, other in ways if affordable(other)), None)
+    return f"{what} would take {need}; {allowed}: {f'{fitting} would fit' if fitting else 'a smaller network may fit'}."
+
+
+def told(seconds: float) -> str:
+    """A time in words."""
+    if seconds < 90:
+        return f"{math.ceil(seconds)} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.0f} hours"
+
+
+def fewer(steps: int, cost: Cost) -> int:
+    """As many steps, in two digits, as take no longer than is allowed; 0 where all do, or hardly any."""
+    fitting = int(steps * LONGEST / cost.seconds) if cost.seconds > LONGEST else 0
+    scale = 10 ** max(len(str(fitting)) - 2, 0)
+    return fitting // scale * scale if fitting >= 10 else 0
+
+
+def counted(many: int, what: str) -> str:
+    return f"{many} {what}" if many == 1 else f"{many} {what}s"
+
+
+def in_line(place: int) -> str:
+    """1st, 2nd, 3rd, 4th …"""
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
+
+
+def _gigabytes(bytes: float) -> str:
+    return f"{bytes / GB:.2g} GB" if bytes < 100 * GB else f"{bytes / GB:,.0f} GB"
