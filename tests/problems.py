@@ -8,15 +8,9 @@ import numpy as np
 
 from core import Hyper, Rule, surface
 from surfaces import SURFACES
-from ui.spec import SHARED, Race
 
 UNDERCUT = [key for key, one in SURFACES.items() if one.caveat]
 """Surfaces that fall below their minimum outside their domain."""
-
-
-def leaving(key: str, *more: str) -> Race:
-    """A race on such a surface: momentum, with a rate at which it leaves below the minimum, and further rules."""
-    return Race(key, ("momentum", *more), SHARED).having({"lr": 0.1, "steps": 300.0})
 
 
 @surface(

@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.browser import chromium, grasp, server, settle, stage, wait_for
-from tests.problems import UNDERCUT, leaving
+from tests.problems import UNDERCUT
+from tests.races import leaving
 from ui.runs import trajectories
 from ui.spec import Race, read_link
 

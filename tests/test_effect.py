@@ -13,7 +13,8 @@ from figures.axes import logarithmic
 from figures.maps import Side
 from optimizers import ENTRANTS, RULES
 from surfaces import SURFACES
-from tests.problems import UNDERCUT, leaving
+from tests.problems import UNDERCUT
+from tests.races import leaving
 from ui.effect import FAN, FINE, SHOWS, Effect, best, fan, gap, profile, read_effect, sentences, ticks, told, width
 from ui.grid import Axis, axis_of, options_of
 from ui.spec import PROTOCOLS, Race

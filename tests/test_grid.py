@@ -11,7 +11,8 @@ from core import SCHEDULES
 from figures.maps import Panel, Shade, Side, maps
 from optimizers import ENTRANTS
 from surfaces import SURFACES
-from tests.problems import UNDERCUT, leaving
+from tests.problems import UNDERCUT
+from tests.races import leaving
 from ui.grid import (
     COLOURS,
     Axis,

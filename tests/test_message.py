@@ -9,7 +9,8 @@ import pytest
 
 from optimizers import ENTRANTS
 from surfaces import SURFACES
-from tests.problems import UNDERCUT, leaving
+from tests.problems import UNDERCUT
+from tests.races import leaving
 from ui import band
 from ui.runs import trajectories
 from ui.spec import EACH, Race

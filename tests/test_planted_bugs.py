@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("core", "optimizers", "surfaces", "networks", "tests")
 
 PATHS = ("tests/test_rules.py", "tests/test_simulate.py", "tests/test_sweep.py")
+THEORY = ("tests/test_stability.py", "tests/test_clocks.py", "tests/test_notation.py")
 LAYERS, NETWORKS, TRAINING = ("tests/test_layers.py",), ("tests/test_networks.py",), ("tests/test_train.py",)
 
 ADAMS_STEPS = "equals_torch and adam and ravine"
@@ -95,6 +96,30 @@ def test_the_copy_is_green(copy, files, selections):
             "judge(height(x) if loss is None else loss, state)",
             "judge(height(coordinates(state, course.x0.shape[1])), state)",
             id="a map's loss is that of the next step",
+        ),
+        pytest.param(
+            THEORY,
+            "equally_fast_from_here",
+            "core/stability.py",
+            "if after - before > 3 and last - first > WIDE * last:",
+            "if False:",
+            id="one value of an interval called fastest",
+        ),
+        pytest.param(
+            THEORY,
+            "so_many_steps_without and nadam",
+            "core/simulate.py",
+            "slots=aged(rule, numbers, age)",
+            "slots=rule.slots",
+            id="an old rule whose product starts at one",
+        ),
+        pytest.param(
+            THEORY,
+            "every_slot_has_its_equation and rprop",
+            "core/notation.py",
+            "                yield slot, value\n",
+            "",
+            id="a statement lost in the equations",
         ),
         pytest.param(
             LAYERS,

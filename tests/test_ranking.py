@@ -7,7 +7,8 @@ import pytest
 
 from optimizers import ENTRANTS
 from surfaces import SURFACES
-from tests.problems import UNDERCUT, leaving
+from tests.problems import UNDERCUT
+from tests.races import leaving
 from ui.ranking import Result, cells, columns, loss_axes, number, places, results, verdict
 from ui.runs import trajectories
 from ui.spec import Race

@@ -8,7 +8,8 @@ import pytest
 from core import simulate
 from optimizers import ENTRANTS
 from surfaces import SURFACES
-from tests.problems import UNDERCUT, leaving
+from tests.problems import UNDERCUT
+from tests.races import leaving
 from ui.ranking import cells, results, verdict
 from ui.runs import trajectories, tried
 from ui.spec import DEFAULT, SHARED, TRIED, TUNED, TUNINGS, Race, read_link
