@@ -70,6 +70,8 @@ def _written(training: Training, run: int) -> str:
         raise ValueError(f"the run was forked at step {training.begun}: a script is only made of a run from its beginning")
     task, regime, (key, numbers, seed) = training.task, training.regime, numbers_of(training, run)
     steps = int(min(training.kept[run], training.metric_steps[-1]))
+    if not steps and training.regime.steps and np.isnan(training.metrics["val_loss"][0, run]):
+        raise ValueError("the training was stopped before its first evaluation was done, so there is no script of it")
     definitions = [_losses(task.model.measure), *([_factors(regime.schedule)] if _varies(regime.schedule) else [])]
     sections = [
         _settings(regime, seed),

@@ -101,11 +101,11 @@ def of_effect(rng: random.Random) -> Link:
     return link | found | chosen(rng, shows=SHOWS)
 
 
-def of_lesson(rng: random.Random, *, most: int = 12, steps: int = 60) -> Link:
-    """A training; few steps, and batches that the training set has."""
+def of_lesson(rng: random.Random, *, most: int = 12, steps: int = 60, share: float = 0.0) -> Link:
+    """A training; few steps, and batches that the training set has. About a share of what can be set is set."""
     lesson = Lesson(rng.choice(list(TASKS)), tuple(some(rng, ENTRANTS, most)))
     link = {"task": lesson.task, "rules": SEPARATOR.join(lesson.rules)}
-    share = rng.choice((0.1, 0.4))
+    share = share or rng.choice((0.1, 0.4))
     for choice in lesson.offered:
         if rng.random() < share:
             link[choice.name] = rng.choice(list(choice.options(lesson.origin)))

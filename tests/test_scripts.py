@@ -26,7 +26,7 @@ def drawn(seed: int, dtype: str) -> Training:
     """A training by settings at random, of rules that have scripts."""
     rng = random.Random(seed)
     while True:
-        link = links.of_lesson(rng, most=2)
+        link = links.of_lesson(rng, most=2, share=0.5)
         lesson, problems = read_lesson(link, FIRST)
         assert problems == []
         if lesson.task not in ELSEWHERE and all(RULES[key].twin for key in lesson.rules if key in RULES):
@@ -95,3 +95,9 @@ def test_one_of_many_memories_has_its_script():
     for key in ("adam", "radam"):
         training = begin(entrants=[(key, {"beta2": [0.9, 0.99999]})])
         assert apart(training, 1, script(training, 1)).near
+
+
+def test_what_was_stopped_in_its_first_evaluation_has_no_script():
+    asked = []
+    training = train(TASKS["iris_mlp"], entrants=[("sgd", {})], should_stop=lambda: bool(asked.append(1)) or True)
+    assert "before its first evaluation was done" in refusal(training, 0)
