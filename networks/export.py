@@ -4,6 +4,7 @@ import ast
 import csv
 import inspect
 import io
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
@@ -87,13 +88,14 @@ def _written(training: Training, run: int) -> str:
 
 
 def curves(training: Training, titles: Sequence[str]) -> str:
-    """CSV: a row a record and run, with the step, the run's title and every metric."""
-    text = io.StringIO()
+    """CSV: a row a record and run, with the step, the run's title and every metric, empty where there is none."""
+    text, metrics = io.StringIO(), training.curves
     rows = csv.writer(text)
-    rows.writerow(["step", "run", *training.metrics])
+    rows.writerow(["step", "run", *metrics])
     for i, step in enumerate(training.metric_steps.tolist()):
         for run, title in enumerate(titles):
-            rows.writerow([step, title, *(float(values[i, run]) for values in training.metrics.values())])
+            found = (float(values[i, run]) for values in metrics.values())
+            rows.writerow([step, title, *("" if math.isnan(value) else value for value in found)])
     return text.getvalue()
 
 
@@ -103,8 +105,9 @@ def checkpoint(training: Training) -> bytes:
     task, steps   the task's key, and the step that the training has come to
     metric_steps  the steps after which the metrics were recorded
     runs          a dict for each: its "rule", "hypers" by name and "seed"; "model", a state dict for its module or for the
-                  model of its script; "slots", what the rule keeps, for each slot a tensor for each name of the state dict;
-                  "metrics", for each a list of numbers
+                  model of its script, as it was after "step"; "slots", what the rule keeps after its last step, for each
+                  slot a tensor for each name of the state dict;
+                  "metrics", for each a list of numbers, NaN where there is none
 
     So `module.load_state_dict(torch.load(file, weights_only=True)["runs"][0]["model"])`.
     """
@@ -119,9 +122,10 @@ def checkpoint(training: Training) -> bytes:
                 "rule": key,
                 "hypers": numbers,
                 "seed": seed,
+                "step": int(training.kept[run]),
                 "model": _tensors(model, training.x[run]),
                 "slots": {name: _tensors(model, slot) for name, slot in kept},
-                "metrics": {name: values[:, run].tolist() for name, values in training.metrics.items()},
+                "metrics": {name: values[:, run].tolist() for name, values in training.curves.items()},
             }
         )
     told = {"task": training.task.key, "steps": training.steps, "metric_steps": training.metric_steps.tolist()}

@@ -49,6 +49,11 @@ class Measure:
         return -np.inf if self.rises else np.inf
 
 
+def _final(name: str) -> Callable[[Training], np.ndarray]:
+    """A metric of the parameters that a run has in the end."""
+    return lambda training: training.final(name)
+
+
 def _last(name: str) -> Callable[[Training], np.ndarray]:
     """The last record of a metric; one that ended early has none after its end."""
 
@@ -65,10 +70,10 @@ def _first(name: str) -> Callable[[Training], np.ndarray]:
 
 
 _EVERY = (
-    Measure("final", "Final validation loss", _last("val_loss"), _first("val_loss")),
+    Measure("final", "Final validation loss", _final("val_loss"), _first("val_loss")),
     Measure("best", "Lowest validation loss", lambda t: np.fmin.reduce(t.metrics["val_loss"], axis=0), _first("val_loss")),
-    Measure("accuracy", "Validation accuracy", _last("val_accuracy"), _first("val_accuracy"), rises=True, classified=True),
-    Measure("minibatch", "Final minibatch loss", _last("train_loss"), lambda t: t.loss[0]),
+    Measure("accuracy", "Validation accuracy", _final("val_accuracy"), _first("val_accuracy"), rises=True, classified=True),
+    Measure("minibatch", "Final minibatch loss", _last("train_loss"), lambda t: t.unweighted[0]),
 )
 MEASURES: Mapping[str, Measure] = MappingProxyType({measure.key: measure for measure in _EVERY})
 

@@ -21,18 +21,19 @@ VARINT, DOUBLE, BYTES, FLOAT = 0, 1, 2, 5
 def events(training: Training, titles: Sequence[str]) -> bytes:
     """A zip of a folder for each run with an event file of all metrics; `tensorboard --logdir` on it shows a curve a run.
 
-    A second of its clock is a step. The folders are numbered, for titles may be equal.
+    A second of its clock is a step. The folders are numbered, for titles may be equal. What is not there has no event.
     """
     file, wide = io.BytesIO(), len(str(len(titles)))
     with np.errstate(over="ignore"):  # of a run that has diverged
-        metrics = {name: values.astype(np.float32) for name, values in training.metrics.items()}
+        metrics = {name: values.astype(np.float32) for name, values in training.curves.items()}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for run, title in enumerate(titles):
             folder = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", f"{run + 1:0{wide}} {title}").rstrip(". ")
             records = [_record(_event(0, version="brain.Event:2"))]
             for i, step in enumerate(training.metric_steps.tolist()):
-                scalars = {name: float(values[i, run]) for name, values in metrics.items()}
-                records.append(_record(_event(step, scalars=scalars)))
+                scalars = {name: float(v[i, run]) for name, v in metrics.items() if not np.isnan(v[i, run])}
+                if scalars:
+                    records.append(_record(_event(step, scalars=scalars)))
             # A ZipInfo of its own has no time of today, so the same training is the same file.
             name = zipfile.ZipInfo(f"{folder}/events.out.tfevents.0000000000.ravine")
             archive.writestr(name, b"".join(records), zipfile.ZIP_DEFLATED)

@@ -176,8 +176,8 @@ class Training:
 
     def final(self, name: str) -> np.ndarray:
         """(runs,) a metric where a run had the parameters that `x` holds, or at the last record where that was later."""
-        at = np.searchsorted(self.metric_steps, self.kept).clip(max=len(self.metric_steps) - 1)
-        return self.metrics[name][at, np.arange(self.runs)]
+        values = self.metrics[name]
+        return values[np.searchsorted(self.metric_steps, self.kept).clip(max=len(values) - 1), np.arange(self.runs)]
 
     @property
     def curves(self) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ from ui.form import form
 from ui.gallery import gallery
 from ui.lesson import Lesson, read_lesson
 from ui.ongoing import Ongoing, lesson_of
-from ui.outcome import mistakes, sentences, signed, standing, theorem, verdict
+from ui.outcome import ends, mistakes, sentences, signed, standing, theorem, verdict
 from ui.own import tasks
 from ui.page import begin
 from ui.session import recall, remember, returned, settled
@@ -97,7 +97,7 @@ def told(training: Training, names: list[str], every: list[Ongoing], *, tested: 
     st.table(rows)
     last = int(training.metric_steps[-1])
     marked = "" if last == training.steps else f"The table tells of step {last}, the last that was evaluated."
-    for sentence in (marked, verdict(training, names), theorem(training), *training.data.notes):
+    for sentence in (*ends(training, names), marked, verdict(training, names), theorem(training), *training.data.notes):
         if sentence:
             st.caption(plain(sentence))
     if training.task.init == "zeros" and len(training.task.model.layers) > 1:
@@ -110,7 +110,7 @@ def inside(going: Ongoing) -> None:
     assert training is not None  # it has ended
     keys = list(going.lesson.rules)
     seeds = training.regime.seeds
-    order = np.where(training.diverged, np.inf, training.metrics["val_loss"][-1])[:: len(seeds)]
+    order = np.where(training.diverged, np.inf, training.final("val_loss"))[:: len(seeds)]
     best = int(np.nan_to_num(order, nan=np.inf).argmin())
     title = "Run of" if len(seeds) == 1 else f"Run of (seed {seeds[0]})"
     key = st.selectbox(title, keys, index=best, format_func=lambda key: ENTRANTS[key].title, key=f"{PAGE}.inside")

@@ -220,6 +220,24 @@ def test_the_csv_holds_every_record():
     assert len(rows) == 2 * len(training.metric_steps)
     assert rows[-1]["run"] == "SGD"
     assert float(rows[-1]["val_loss"]) == training.metrics["val_loss"][-1, 1]
+    empty = {name for name, cell in rows[0].items() if cell == ""}
+    assert empty == {"train_loss", "train_accuracy", "grad_norm", "update_norm"}
+    assert all(all(row.values()) for row in rows[2:])
+
+
+def test_what_is_not_there_is_an_empty_cell():
+    entrants = [("sgd", {"lr": 1e-3}), ("sgd", {"lr": 100.0}), ("adam", {"lr": 0.5})]
+    training = train(TASKS["diabetes_mlp"], entrants=entrants, steps=60, patience=3)
+    ends = np.minimum(training.stopped, training.finished)
+    for row in csv.DictReader(io.StringIO(curves(training, ["0", "1", "2"]))):
+        run, step = int(row["run"]), int(row["step"])
+        i = training.metric_steps.tolist().index(step)
+        for name, values in training.metrics.items():
+            there = step <= ends[run] and not np.isnan(values[i, run])
+            assert row[name] == (str(float(values[i, run])) if there else ""), (name, row)
+            assert there or step > 0 or name in ("train_loss", "grad_norm", "update_norm")
+    kept = torch.load(io.BytesIO(checkpoint(training)), weights_only=True)["runs"]
+    assert [one["step"] for one in kept] == training.kept.tolist()
 
 
 def test_a_checkpoint_brings_every_run_back():
@@ -317,6 +335,10 @@ def fields(message: bytes) -> list[tuple[int, Any]]:
     return found
 
 
+def scalars_of(event: dict[int, Any]) -> dict[str, float]:
+    return {tag.decode(): value for (_, tag), (_, value) in (fields(value) for _, value in fields(event[5]))}
+
+
 def test_tensorboard_gets_every_record():
     entrants = [("adam", {}), ("sgd", {"lr": [0.1, 100.0]})]
     training = train(TASKS["diabetes_mlp"], entrants=entrants, steps=300, dtype="float64")
@@ -329,10 +351,14 @@ def test_tensorboard_gets_every_record():
         assert name.partition("/")[2].startswith("events.out.tfevents.")
         first, *rest = (fields(record) for record in records(archive.read(name)))
         assert dict(first) == {1: 0.0, 2: 0, 3: b"brain.Event:2"}
-        assert len(rest) == len(training.metric_steps)
-        for i, event in enumerate(map(dict, rest)):
-            assert event[1] == event[2] == training.metric_steps[i]
-            scalars = {tag.decode(): value for (_, tag), (_, value) in (fields(value) for _, value in fields(event[5]))}
+        told = {event[2]: event for event in map(dict, rest)}
+        assert len(told) == len(rest)
+        for i, step in enumerate(training.metric_steps.tolist()):
             with np.errstate(over="ignore"):
-                wanted = {metric: values[i, run].astype(np.float32) for metric, values in training.metrics.items()}
-            np.testing.assert_equal(scalars, {metric: float(value) for metric, value in wanted.items()})
+                values = {metric: float(values[i, run].astype(np.float32)) for metric, values in training.curves.items()}
+            wanted = {metric: value for metric, value in values.items() if not np.isnan(value)}
+            assert (step in told) == bool(wanted)
+            if wanted:
+                assert (told[step][1], scalars_of(told[step])) == (step, wanted)
+        assert set(scalars_of(told[0])) == {"val_loss", "lr"}
+    assert (training.metric_steps > training.stopped[2]).any()  # and of the run that diverged there is nothing more

@@ -25,7 +25,7 @@ from ui.forks import forked
 from ui.gallery import gallery
 from ui.lesson import CHOICES, Lesson, read_lesson, widths
 from ui.ongoing import lesson_of
-from ui.outcome import signed, standing, theorem, verdict
+from ui.outcome import ends, signed, standing, theorem, verdict
 from ui.own import table_task
 from ui.ranking import number
 
@@ -407,9 +407,19 @@ def test_who_is_out_of_patience_keeps_what_it_had():
     assert training is not None
     assert training.finished[1] < training.steps
     row = next(row for row in standing(training, ["SGD", "Adam"], tested=True) if row["Rule"] == "Adam")
-    at = training.metric_steps.tolist().index(training.finished[1])
+    at = training.metric_steps.tolist().index(training.kept[1])
+    assert at == training.metrics["val_loss"][: training.metric_steps.tolist().index(training.finished[1]) + 1, 1].argmin()
+    assert row["validation loss"] == number(float(training.metrics["val_loss"][at, 1]))
     assert row["training loss"] == number(float(training.metrics["train_loss"][at, 1]))
     assert row["fate"] == f"out of patience at step {training.finished[1]}"
+    (sentence,) = ends(training, ["SGD", "Adam", "a fork"])
+    assert sentence.endswith(f"again: Adam of step {training.kept[1]}.")
+    last = train(TASKS["digits_mlp"], entrants=lesson.entrants, **lesson.choosing({"keep": "last"}).regime)
+    assert ends(last, ["SGD", "Adam"]) == []
+    shown = next(row for row in standing(last, ["SGD", "Adam"], tested=True) if row["Rule"] == "Adam")
+    ended = training.metric_steps.tolist().index(training.finished[1])
+    assert shown["validation loss"] == number(float(training.metrics["val_loss"][ended, 1]))
+    at = ended
     middle = quartiles(training, "val_loss", slice(1, 2))[1]
     assert np.isfinite(middle[: at + 1]).all()
     assert np.isnan(middle[at + 1 :]).all()

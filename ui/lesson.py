@@ -111,6 +111,7 @@ CHOICES = (
         DATA,
         _classes_only({"none": "as they are", "oversample": "drawn again", "weights": "weigh more"}),
         lambda task: "none",
+        "Where they weigh more, so do they in the gradient; the losses that are shown count every row once.",
     ),
     Choice(
         "flip",
@@ -121,6 +122,14 @@ CHOICES = (
     ),
     Choice(
         "schedule", "Schedule of lr", TRAINING, _always({k: s.title for k, s in SCHEDULES.items()}), lambda task: "constant"
+    ),
+    Choice(
+        "keep",
+        "Out of patience",
+        TRAINING,
+        _always({"best": "has its best weights", "last": "has its last weights"}),
+        lambda task: "best",
+        "What a run that patience ends is left with: the weights of its lowest validation loss, or those of its last step.",
     ),
 )
 
@@ -278,6 +287,7 @@ class Lesson(Numbered):
             "schedule": schedule.with_(**{name: self[f"{schedule.key}.{name}"] for name in schedule.hypers}),
             **{name: self[name] for name in REGIME},
             "class_weights": self.choice("balance") == "weights",
+            "keep_best": self.choice("keep") == "best",
             "augmentation": changed if changed != Augmentation() else None,
         }
 

@@ -7,7 +7,7 @@ import numpy as np
 from figures import theme
 from networks import Training
 from networks.losses import LOSSES
-from networks.paired import interval
+from networks.paired import lead
 from networks.perceptron import bound
 from networks.report import worst
 from optimizers import ENTRANTS
@@ -21,16 +21,27 @@ def seeds_of(training: Training, entrant: int) -> slice:
     return slice(entrant * seeds, (entrant + 1) * seeds)
 
 
+def named(training: Training, titles: Sequence[str]) -> list[str]:
+    """A title for every one a seed of the runs: its entrant's, with its own values where the entrant has several.
+
+    Titles beyond the entrants, as those of forks, are not of this training.
+    """
+    found = []
+    for (_, given), title in zip(training.entrants, titles, strict=False):
+        arrays = {name: np.ravel(value) for name, value in given.items() if np.ndim(value)}
+        every = zip(*arrays.values(), strict=True) if arrays else [()]
+        found += [", ".join([title, *(f"{name} {number(v)}" for name, v in zip(arrays, own, strict=True))]) for own in every]
+    return found
+
+
 def standing(training: Training, titles: Sequence[str], *, tested: bool) -> list[dict[str, str]]:
-    """A row for every entrant, the lowest median validation loss first; with `tested`, what it is on rows never seen."""
+    """A row for every entrant, the lowest median validation loss first; with `tested`, what it is on rows never seen.
+
+    Of a run whose best weights are kept it tells what it is with them.
+    """
     metrics, unseen = training.metrics, training.tested if tested else {}
     rows = []
-    at = np.array([(training.metric_steps <= end).sum() - 1 for end in training.finished])  # each run's last record
-
-    def last(name: str) -> np.ndarray:
-        return metrics[name][at, np.arange(training.runs)]
-
-    for i, title in enumerate(titles):
+    for i, title in enumerate(named(training, titles)):
         runs = seeds_of(training, i)
         good = ~training.diverged[runs]
 
@@ -41,10 +52,10 @@ def standing(training: Training, titles: Sequence[str], *, tested: bool) -> list
             middle = float(np.nanmedian(kept))
             return f"{middle:.1%}" if share else number(middle)
 
-        loss, learnt = last("val_loss"), last("train_loss")
+        loss, learnt = training.final("val_loss"), training.final("train_loss")
         row = {"Rule": title, "lr": number(float(metrics["lr"][0, runs][0])), "validation loss": told(loss)}
         if "val_accuracy" in metrics:
-            row["validation accuracy"] = told(last("val_accuracy"), share=True)
+            row["validation accuracy"] = told(training.final("val_accuracy"), share=True)
         row["training loss"] = told(learnt)
         middles = [np.median(values[runs][good]) if good.any() else np.nan for values in (loss, learnt)]
         row["gap"] = number(float(middles[0] - middles[1])) if np.isfinite(middles).all() else "–"
@@ -62,26 +73,44 @@ def standing(training: Training, titles: Sequence[str], *, tested: bool) -> list
 
 
 def verdict(training: Training, titles: Sequence[str]) -> str:
-    """Who ends lowest over several seeds, or that nobody can be said to; empty with one seed or one rule."""
-    seeds = len(training.regime.seeds)
-    if seeds < 2 or len(titles) < 2:
+    """Who ends lowest on average over several seeds, or that nobody can be said to; empty with one seed or one rule.
+
+    Everything it says is of means over the seeds and of the differences seed by seed. A winner is below every other rule by
+    more than the interval around their difference; a rule that diverged with some seed has no mean and is left out.
+    """
+    seeds, names = len(training.regime.seeds), named(training, titles)
+    if seeds < 2:
         return ""
-    losses = np.where(training.diverged, np.inf, training.metrics["val_loss"][-1]).reshape(-1, seeds)
-    order = np.median(losses, axis=1).argsort(kind="stable")
-    first, second = order[0], order[1]
-    if not np.isfinite(losses[[first, second]]).all():
+    losses = np.where(training.diverged, np.inf, training.final("val_loss")).reshape(-1, seeds)[: len(names)]
+    found = lead(losses)
+    if found is None:
         return ""
-    mean, low, high = interval(losses[second], losses[first])
-    between = f"95 % interval from {number(low)} to {number(high)} over {seeds} paired seeds"
-    if low <= 0 <= high:
-        return (
-            f"No winner: {titles[second]} ends {number(mean)} above {titles[first]} on average, and the {between} crosses zero."
-        )
-    return f"{titles[first]} ends lowest: {titles[second]} is {number(mean)} above it on average, {between}."
+    first, other, whole = names[found.first], names[found.other], np.isfinite(losses).all()
+    of_whom = "" if whole else " of the rules that diverged with no seed"
+    between = f"95 % interval from {number(found.low)} to {number(found.high)} over {seeds} paired seeds"
+    if found.sure:
+        return f"{first} ends lowest{of_whom}: {other} is {number(found.mean)} above it on average, {between}."
+    if found.mean == 0:
+        return f"No winner{of_whom}: {other} and {first} end level on average over {seeds} seeds."
+    return f"No winner{of_whom}: {other} ends {number(found.mean)} above {first} on average, and the {between} crosses zero."
+
+
+def ends(training: Training, titles: Sequence[str]) -> list[str]:
+    """A sentence for each rule that could not go on, and one for those whose patience ended, if they kept their best."""
+    found = [f"{reason}; it ends there, the others go on." for reason in dict.fromkeys(training.reasons.values())]
+    back = training.kept < np.minimum(training.stopped, training.finished).clip(max=training.steps)
+    told = []
+    for i, title in enumerate(named(training, titles)):
+        runs = seeds_of(training, i)
+        if back[runs].any():
+            told.append(f"{title} of step {', '.join(map(str, training.kept[runs][back[runs]]))}")
+    if told:
+        found.append(f"Out of patience, a run has the weights of its lowest validation loss again: {'; '.join(told)}.")
+    return found
 
 
 def theorem(training: Training) -> str:
-    """For a loss that counts mistakes: how many the convergence theorem allows, and how many there were."""
+    """For a loss that counts mistakes: how many the convergence theorem allows, and how many each rule made with each seed."""
     if not LOSSES[training.task.loss].mistakes:
         return ""
     x, y = training.rows("train")
@@ -92,8 +121,11 @@ def theorem(training: Training) -> str:
     told = f"The convergence theorem allows (R/γ)² = ({radius:.3g}/{margin:.3g})² = {most:.0f} mistakes"
     if training.regime.batch_size > 1 or training.task.init != "zeros":
         return f"{told} to a perceptron that starts at zero and sees one row at a time (batch 1)."
-    made = [f"{ENTRANTS[key].title} {(training.accuracy[:, i] < 1).sum()}" for i, (key, _) in enumerate(training.entrants)]
-    return f"{told} to the plain rule, whatever its lr; there were: {', '.join(made)} in {training.steps} steps."
+    counts, seeds = (training.accuracy < 1).sum(axis=0), len(training.regime.seeds)
+    names = named(training, [ENTRANTS[key].title for key, _ in training.entrants])
+    made = [f"{name} {', '.join(map(str, counts[seeds_of(training, i)]))}" for i, name in enumerate(names)]
+    each = f" (one number a seed, {seeds} in all)" if seeds > 1 else ""
+    return f"{told} to the plain rule, whatever its lr; there were: {'; '.join(made)} in {training.steps} steps{each}."
 
 
 def signed(weights: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.notation import symbol
-from networks.paired import interval
+from networks.paired import lead
 from networks.sweep import Cell, Measure, Sweep
 from ui.ranking import number
 
@@ -118,12 +118,12 @@ def verdict(found: Sweep, measure: Measure, told: Mapping[str, Outcome], titles:
             f"{_named(found, titles, outcomes, second)} with {said(measure, _middle(outcomes[second]))}. "
             "This is one seed: another may order them differently."
         )
-    one, other = (found.outcomes[measure.key][(i, *(outcomes[i].best or ()))].astype(float) for i in (first, second))
-    if np.isnan(one).any() or np.isnan(other).any():
+    values = np.array([found.outcomes[measure.key][(i, *(outcomes[i].best or ()))] for i in ranked], dtype=float)
+    leading = lead(-values if measure.rises else values)
+    if leading is None or not np.isfinite(values[:2]).all():
         return "No winner can be named: a seed diverged at the best numbers of the first two."
-    gain, low, high = interval(*((one, other) if measure.rises else (other, one)))
-    if gain < 0:  # the medians are in another order than the means
-        first, second, gain, low, high = second, first, -gain, -high, -low
+    first, second = ranked[leading.first], ranked[leading.other]
+    gain, low, high = leading.mean, leading.low, leading.high
     a, b = (_named(found, titles, outcomes, i) for i in (first, second))
     between = f"95 % interval from {apart(measure, low)} to {apart(measure, high)}"
     worse = "below" if measure.rises else "above"

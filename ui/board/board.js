@@ -77,7 +77,7 @@ class Panel extends Layers {
         g.fill();
       }
       g.globalAlpha = 1;
-      if (!line.dashed && this.message.runs[line.run].fate.includes("diverged")) this.cross(g, line);
+      if (!line.dashed && /diverged|failed/.test(this.message.runs[line.run].fate)) this.cross(g, line);
     }
   }
 

@@ -93,7 +93,8 @@ def fate(training: Training, runs: slice) -> str:
     gone, seeds = training.diverged[runs], len(training.regime.seeds)
     if gone.any():
         first = int(training.stopped[runs][gone].min())
-        return f"diverged at step {first}" if seeds == 1 else f"{gone.sum()} of {seeds} seeds diverged, first at step {first}"
+        what = "failed" if any(run in training.reasons for run in range(training.runs)[runs]) else "diverged"
+        return f"{what} at step {first}" if seeds == 1 else f"{gone.sum()} of {seeds} seeds {what}, first at step {first}"
     tired = training.finished[runs] <= training.steps
     if tired.any():
         first = int(training.finished[runs][tired].min())
@@ -105,11 +106,12 @@ def fate(training: Training, runs: slice) -> str:
 def quartiles(training: Training, name: str, runs: slice) -> np.ndarray:
     """(3, records): lower quartile, median and upper quartile of a metric over the seeds; NaN where most have diverged.
 
-    A run that is out of patience stays what it was; where all are, there is nothing more.
+    A run that is out of patience stays what it kept; where all are, there is nothing more.
     """
     steps, ends = training.metric_steps[:, None], training.finished[None, runs]
-    last = np.where(training.metric_steps[:, None] <= ends, np.arange(len(steps))[:, None], -1)
-    values = np.take_along_axis(_metrics(training)[name][:, runs], np.maximum.accumulate(last, axis=0), axis=0)
+    kept = np.searchsorted(training.metric_steps, training.kept[runs]).clip(max=len(steps) - 1)
+    records = np.where(steps <= ends, np.arange(len(steps))[:, None], kept)
+    values = np.take_along_axis(_metrics(training)[name][:, runs], records, axis=0)
     good = (steps < training.stopped[None, runs]) & (steps <= ends.max()) & np.isfinite(values)
     found = np.full((3, len(values)), np.nan)
     for i, (row, fine) in enumerate(zip(values, good, strict=True)):
