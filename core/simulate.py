@@ -84,9 +84,19 @@ Setting = float | Sequence[float] | np.ndarray | None
 
 Steps = Annotated[int, Hyper(1, 5000, "log", whole=True, help="How many updates every rule makes.")]
 WeightDecay = Annotated[
-    Setting, Hyper(1e-6, 10.0, "log", off=0.0, help="Decoupled decay λ: x shrinks by lr·λ·x each step (AdamW).")
+    Setting,
+    Hyper(
+        1e-6,
+        10.0,
+        "log",
+        off=0.0,
+        help="Decoupled decay λ: every parameter x, biases too, shrinks by lr·λ·x each step (AdamW).",
+    ),
 ]
-L2 = Annotated[Setting, Hyper(1e-6, 10.0, "log", off=0.0, help="Coupled decay: λ·x is added to the gradient.")]
+L2 = Annotated[
+    Setting,
+    Hyper(1e-6, 10.0, "log", off=0.0, help="Coupled decay: λ·x of every parameter x, biases too, is added to the gradient."),
+]
 ClipNorm = Annotated[
     Setting, Hyper(1e-3, 1e3, "log", off=math.inf, help="A gradient longer than this is shortened to it, direction kept.")
 ]

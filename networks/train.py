@@ -36,7 +36,12 @@ KEPT = 64_000_000
 PRECISIONS = ("float32", "float64")
 STEPS = Hyper(0, 1_000_000, whole=True, name="steps")
 
-L1 = Annotated[float, Hyper(1e-8, 1.0, "log", off=0.0, help="Pull to zero: λ·sign(w) is added to the gradient.")]
+L1 = Annotated[
+    float,
+    Hyper(
+        1e-8, 1.0, "log", off=0.0, help="Pull to zero: λ·sign(x) of every parameter x, biases too, is added to the gradient."
+    ),
+]
 Patience = Annotated[
     int,
     Hyper(1, 50, whole=True, off=0, help="A run ends after so many records without a lower validation loss."),

@@ -9,7 +9,10 @@ from core.maths import sqrt, where
     year=2020,
     source="Liu et al., arXiv:1908.03265, Algorithm 2",
     lr=1e-2,
-    conventions="Rectifies once ρ > 5, as in torch (the paper says 4); before that it is momentum with bias correction.",
+    conventions=(
+        "Rectifies once ρ > 5, as in torch (the paper says 4); before that it is momentum with bias correction. ε is added to "
+        "√v before its bias correction, as in torch (in Adam after it)."
+    ),
     twin=Twin("RAdam", lambda h: {"betas": (h["beta1"], h["beta2"]), "eps": h["eps"]}),
 )
 def radam(g, m=0.0, v=0.0, *, t, beta1: Momentum = 0.9, beta2: Memory = 0.999, eps: Epsilon = 1e-8):

@@ -13,9 +13,13 @@ Most = Annotated[float, Hyper(1.0, 1e6, "log", help="The longest step, in units 
     title="Rprop",
     family="sign",
     year=1993,
-    source="Riedmiller & Braun, IEEE ICNN 1993; the variant Rprop⁻ of Igel & Hüsken, 2000, as in torch",
+    source="Riedmiller & Braun, IEEE ICNN 1993; the variant iRprop⁻ of Igel & Hüsken, 2000, as in torch",
     lr=1e-2,
-    conventions="Each coordinate's step is s·lr, s from 1. When the sign turns, the gradient counts as zero once.",
+    conventions=(
+        "iRprop⁻, as in torch: when the sign turns, the gradient counts as zero once. Each coordinate's step is s·lr, s from "
+        "1. The bounds of s are in units of lr; torch's step_sizes are those of the step itself, lr·least and lr·most, and no "
+        "schedule reaches it there."
+    ),
     twin=Twin(
         "Rprop",
         lambda h: {"etas": (h["shrink"], h["grow"]), "step_sizes": (h["lr"] * h["least"], h["lr"] * h["most"])},

@@ -205,6 +205,10 @@ def test_a_rule_refuses_bad_hyperparameters(rule, bad):
         rule.check({"warmth": 1.0})
 
 
+def usual(key: str) -> dict[str, float]:
+    return {name: hyper.default for name, hyper in RULES[key].hypers.items()}
+
+
 # Identities
 
 
@@ -243,6 +247,37 @@ def test_amsgrad_is_adam_while_the_second_moment_grows():
 def test_lion_with_one_beta_is_the_sign_of_its_average():
     run = simulate(RULES["lion"], RAVINE, hypers={"beta1": 0.9, "beta2": 0.9}, steps=50)
     assert same(run.x[1:], run.x[:-1] - run.lr[:, :, None] * np.sign(run.state["m"][1:]))
+
+
+def test_rprop_is_the_variant_without_backtracking_whose_gradient_is_forgotten_at_a_turn():
+    # Igel & Hüsken, Proc. ICSC NC 2000, iRprop⁻: after a turn no step; Rprop⁻ would go back by 0.6 at once.
+    directions = [float(d) for d, *_ in fed(RULES["rprop"], [2.0, 3.0, -1.0, -5.0, -1.0, -1.0], usual("rprop"))]
+    assert directions == pytest.approx([1.0, 1.2, 0.0, -0.6, -0.72, -0.864])
+    assert "iRprop⁻" in RULES["rprop"].conventions
+
+
+@pytest.mark.parametrize("lr", [0.01, 0.5])
+def test_rprops_bounds_are_in_units_of_lr_and_torchs_are_not(lr):
+    hypers = {"lr": lr, "least": 0.1, "most": 2.0}
+    moved = np.diff(simulate(RULES["rprop"], Line(), hypers=hypers, steps=20).x[:, 0, 0])
+    assert moved[-1] == pytest.approx(-2.0 * lr)
+    twin = RULES["rprop"].twin
+    assert twin is not None
+    assert twin.arguments({**usual("rprop"), **hypers})["step_sizes"] == pytest.approx((0.1 * lr, 2.0 * lr))
+    theirs = torch_path(Twin("Rprop", lambda h: {"step_sizes": (h["least"], h["most"])}), Line(), hypers, 20)
+    assert np.diff(theirs[:, 0])[-1] == pytest.approx(-2.0)  # the same numbers handed on as they are would be absolute
+    assert all(word in RULES["rprop"].conventions for word in ("units of lr", "step_sizes"))
+
+
+@pytest.mark.parametrize(("key", "corrected"), [("adam", True), ("amsgrad", True), ("nadam", True), ("radam", False)])
+def test_where_epsilon_stands_beside_the_correction(key, corrected):
+    """All add ε to the root of the second moment, RAdam to the uncorrected one, as torch does; its conventions say so."""
+    numbers = {"beta1": 0.5, "beta2": 0.99} | ({"psi": 4e-3} if key == "nadam" else {})
+    slots = [np.ones(1) for _ in RULES[key].slots]
+    with_it, without = (RULES[key].update(np.ones(1), *slots, t=200.0, eps=eps, **numbers)[0] for eps in (0.1, 0.0))
+    root = math.sqrt(1 / (1 - 0.99**200)) if corrected else 1.0
+    assert with_it / without == pytest.approx(root / (root + 0.1), rel=1e-12)
+    assert corrected or "before its bias correction" in RULES[key].conventions
 
 
 # Closed forms

@@ -16,10 +16,11 @@ from core import DIVERGENCE_BOUND, SCHEDULES
 from core.jobs import _packed
 from networks import TASKS, NetworkTask, Training, fork, train
 from networks.data import class_weights
+from networks.export import script
 from networks.images import Augmentation
 from networks.models import CNN, MLP, Reader
 from networks.recurrent import GRU
-from networks.train import continued, numbers_of
+from networks.train import REGIME, continued, numbers_of
 from optimizers import ENTRANTS, RULES
 from tests import by_torch
 
@@ -95,6 +96,24 @@ def test_l2_goes_through_the_rule_and_decay_past_it():
     adam_l2, adam_decay, sgd_l2, sgd_decay = train(DIGITS, entrants=entrants, steps=20, dtype="float64").x
     assert np.abs(adam_l2 - adam_decay).max() > 1e-3
     np.testing.assert_allclose(sgd_l2, sgd_decay, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["l1", "l2", "weight_decay"])
+def test_what_pulls_at_weights_pulls_at_biases_and_says_so(kind):
+    """As the decay of torch.optim does; and so does the script of the run."""
+    task = TASKS["iris_mlp"]
+    settings: dict[str, Any] = {"entrants": [("sgd", {"lr": 0.01})], "steps": 1, "batch_size": 16, "dtype": "float64"}
+    plain, pulled = (train(task, **settings, **own) for own in ({}, {kind: 0.5}))
+    biases = [place for block, place in zip(task.model.blocks, task.model.places, strict=True) if block.name.endswith("bias")]
+    assert biases
+    for place in biases:
+        x = plain.x0[0, place]
+        assert (x != 0).any()
+        wanted = plain.x[0, place] - 0.01 * 0.5 * (np.sign(x) if kind == "l1" else x)
+        np.testing.assert_allclose(pulled.x[0, place], wanted, rtol=0, atol=1e-15)
+    assert "biases too" in REGIME[kind].help
+    text = script(pulled, 0)
+    assert "for p in model.parameters()" in text
 
 
 @pytest.mark.parametrize("key", [key for key in ENTRANTS if key not in RULES])
