@@ -117,7 +117,8 @@ def split(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The rows of the training, validation and test set, `share` of all for each of the last two, classes in proportion.
 
-    With folds the validation set is one of them; the test set is the same for all. Raises ValueError where rows are too few.
+    With folds the validation set is one of them; the test set is the same for all. Every set has one row or more of every
+    class, of each fold's too. Raises ValueError where rows are too few for that.
     """
     rows, held = np.arange(len(table.y)), max(round(share * len(table.y)), 1)
     counts = np.bincount(table.y, minlength=len(table.classes)) if table.classes else np.array([len(rows)])
@@ -127,9 +128,10 @@ def split(
         raise ValueError(f"{what} has {counts[rare]} rows: allowed are 3 or more, one for each of three sets")
     if held < len(table.classes):
         raise ValueError(f"{len(rows)} rows are too few for {len(counts)} classes: a set of {held} cannot hold one of each")
-    rest, test = _divided(rows, table, held, seed)
+    y = table.y if table.classes else None
+    rest, test = divided(rows, y, held, seed, left=2)
     if not folds:
-        return *_divided(rest, table, held, seed), test
+        return *divided(rest, y, held, seed, left=1), test
     most = int(np.bincount(table.y[rest]).min()) if table.classes else len(rest)
     if folds > most:
         whose = "the smallest class" if table.classes else "the table"
@@ -224,16 +226,35 @@ def in_deviations(y: np.ndarray, train: np.ndarray, name: str) -> tuple[np.ndarr
 
 
 def class_weights(y_train: torch.Tensor | np.ndarray) -> np.ndarray:
-    """(classes,): rows / (classes · rows of the class), with which all classes weigh alike; 1 on average over the rows."""
+    """(classes,): rows / (classes · rows of the class), with which all classes weigh alike; 1 on average over the rows.
+
+    Classes without a row are not counted.
+    """
     y = np.asarray(y_train)
-    return compute_class_weight("balanced", classes=np.unique(y), y=y)
+    present = np.unique(y)
+    weights = np.ones(present.max() + 1)
+    weights[present] = compute_class_weight("balanced", classes=present, y=y)
+    return weights
 
 
-def _divided(rows: np.ndarray, table: Table, held: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The rows without so many of them, and those, at random, classes in proportion."""
-    stratify = table.y[rows] if table.classes else None
-    rest, out = train_test_split(rows, test_size=held, random_state=seed, stratify=stratify)
-    return np.asarray(rest), np.asarray(out)
+def divided(rows: np.ndarray, y: np.ndarray | None, held: int, seed: int, *, left: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows without so many of them, and those, at random; where there are classes `y`, in proportion.
+
+    Those have one row of every class and leave `left` or more: where the draw gave a class fewer, its first row there changes
+    places with one of the class that is most beyond its proportion.
+    """
+    rest, out = map(
+        np.asarray, train_test_split(rows, test_size=held, random_state=seed, stratify=None if y is None else y[rows])
+    )
+    if y is None:
+        return rest, out
+    shares = np.bincount(y[rows]) / len(rows)
+    for part, other, least in ((out, rest, 1), (rest, out, left)):
+        while (lacking := np.flatnonzero((counts := np.bincount(y[part], minlength=len(shares))) < least * (shares > 0))).size:
+            beyond = np.where(counts > least, counts - len(part) * shares, -np.inf).argmax()
+            here, there = (y[part] == beyond).argmax(), (y[other] == lacking[0]).argmax()
+            part[here], other[there] = other[there], part[here]
+    return rest, out
 
 
 def _target_told(table: FileTable) -> tuple[str, str, str]:
@@ -276,7 +297,7 @@ def _drawn_again(y: np.ndarray, seed: int) -> np.ndarray:
     """The rows that every class lacks to be as large as the largest, drawn from its own with replacement."""
     counts = np.bincount(y)
     drawn = [np.empty(0, dtype=int)]
-    for number in np.flatnonzero(counts < counts.max()):
+    for number in np.flatnonzero((counts > 0) & (counts < counts.max())):
         own, lack = np.flatnonzero(y == number), counts.max() - counts[number]
         drawn.append(np.asarray(resample(own, n_samples=lack, random_state=seed)))
     return np.concatenate(drawn)

@@ -43,7 +43,7 @@ def lead(values: np.ndarray) -> Lead | None:
 
     Who has a value that is not finite has no mean and is left out.
     """
-    whole = np.isfinite(values).all(axis=1)
+    whole = np.all(np.isfinite(values), axis=1)
     means = np.where(whole, np.where(whole[:, None], values, 0).mean(axis=1), np.inf)
     first, *others = means.argsort(kind="stable")[: max(int(whole.sum()), 1)].tolist()
     every = [Lead(first, other, *interval(values[other], values[first])) for other in others]

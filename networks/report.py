@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.metrics import classification_report, confusion_matrix
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from networks.train import Training
 
@@ -28,15 +28,30 @@ def confusion(training: Training, run: int, part: Part = "val") -> np.ndarray:
 def by_class(training: Training, run: int, part: Part = "val") -> list[tuple[str, float, float, float, int]]:
     """Class, precision, recall, F1 and rows, for each class and then for their mean (macro) and weighted mean.
 
-    What has nothing to divide by is 0: the precision of a class that was never said.
+    The precision of a class that was never said is 0. A class without a row in the set has no recall and no F1, NaN, and does
+    not count in the means: see `absent`.
     """
     _, y = training.rows(part)
     said, names = predicted(training, run, part).argmax(axis=0), training.data.classes
-    options: dict[str, Any] = {"output_dict": True, "zero_division": 0}
-    report: Any = classification_report(y, said, labels=np.arange(len(names)), target_names=names, **options)
-    titles = {name: name for name in names} | {"macro avg": "mean", "weighted avg": "weighted mean"}
-    found = ((title, report[name]) for name, title in titles.items())
-    return [(title, one["precision"], one["recall"], one["f1-score"], int(one["support"])) for title, one in found]
+    options: dict[str, Any] = {"labels": np.arange(len(names)), "zero_division": 0}
+    precision, recall, f1, rows = map(np.asarray, precision_recall_fscore_support(y, said, **options))
+    there = rows > 0
+    precision = np.where(there | np.isin(np.arange(len(names)), said), precision, np.nan)
+    recall, f1 = (np.where(there, values, np.nan) for values in (recall, f1))
+
+    def mean(values: np.ndarray, weights: np.ndarray) -> float:
+        return float(np.average(values[there], weights=weights[there]))
+
+    return [
+        *((name, float(precision[i]), float(recall[i]), float(f1[i]), int(rows[i])) for i, name in enumerate(names)),
+        ("mean", mean(precision, there), mean(recall, there), mean(f1, there), len(y)),
+        ("weighted mean", mean(precision, rows), mean(recall, rows), mean(f1, rows), len(y)),
+    ]
+
+
+def absent(training: Training, part: Part = "val") -> int:
+    """How many classes have no row in a set."""
+    return len(training.data.classes) - len(np.unique(training.rows(part)[1]))
 
 
 def worst(training: Training, run: int, many: int, part: Part = "val") -> list[tuple[int, int, float]]:

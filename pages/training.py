@@ -10,7 +10,7 @@ from figures import networks as figures
 from figures import theme
 from networks import Training
 from networks.inits import INITS
-from networks.report import by_class, confusion, first_weights, predicted
+from networks.report import absent, by_class, confusion, first_weights, predicted
 from optimizers import ENTRANTS
 from ui.board import board
 from ui.board.message import pack, state_of
@@ -129,10 +129,18 @@ def inside(going: Ongoing) -> None:
     two.markdown("**By class**")
     names = ("precision", "recall", "F1")
     columns = [
-        {"class": plain(name), **dict(zip(names, (f"{value:.1%}" for value in values), strict=True)), "rows": str(rows)}
+        {
+            "class": plain(name),
+            **dict(zip(names, ("–" if np.isnan(value) else f"{value:.1%}" for value in values), strict=True)),
+            "rows": str(rows),
+        }
         for name, *values, rows in by_class(training, run)
     ]
     two.table(columns)
+    if lacking := absent(training):
+        two.caption(
+            f"{lacking} of {len(training.data.classes)} classes have no row in the validation set: the means leave them out."
+        )
     if training.data.vocabulary and (found := sentences(training, run, 6)):
         st.markdown("**Worst mistakes**")
         for sentence in found:

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from networks.data import Preparation, Table, class_weights, prepared, split
@@ -69,6 +71,65 @@ def test_folds_cover_everything_but_the_test_set_once(classes, folds):
             assert np.ptp(np.bincount(some.y[val])) <= 1
     assert sorted(seen) == sorted(set(range(100)) - set(tests[0]))
     np.testing.assert_array_equal(tests, [split(some, 3)[2]] * folds)
+
+
+def of_counts(counts: list[int]) -> Table:
+    """Classes of so many rows, mixed."""
+    y = np.random.default_rng(len(counts)).permutation(np.repeat(np.arange(len(counts)), counts))
+    return Table(np.zeros((len(y), 1)), y, tuple(map(str, range(len(counts)))), (1,))
+
+
+@pytest.mark.parametrize(
+    "counts", [[3, 100], [3, 3, 3, 60], [500, 3], [4, 5, 6, 40, 200], [90, 6, 4, 3], [3, 20], [200, 200, 3]]
+)
+@pytest.mark.parametrize("seed", range(40))
+def test_every_set_has_every_class_however_rare(counts, seed):
+    some = of_counts(counts)
+    parts = split(some, seed)
+    assert sorted(np.concatenate(parts)) == list(range(sum(counts)))
+    for part in parts:
+        assert (np.bincount(some.y[part], minlength=len(counts)) > 0).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    counts=st.lists(st.integers(3, 60), min_size=2, max_size=8).filter(lambda c: round(0.15 * sum(c)) >= len(c)),
+    seed=st.integers(0, 9999),
+    folds=st.sampled_from([0, 0, 2, 3, 5]),
+)
+def test_a_split_has_every_class_in_proportion_or_says_why_not(counts, seed, folds):
+    some, held = of_counts(counts), round(0.15 * sum(counts))
+    test = split(some, seed)[2]
+    if folds > (most := (counts - np.bincount(some.y[test], minlength=len(counts))).min()):
+        with pytest.raises(
+            ValueError, match=rf"folds = {folds} is not allowed: it must be from 2 to {most}, the rows of the small"
+        ):
+            split(some, seed, folds=folds)
+        return
+    for fold in range(max(folds, 1)):
+        parts = split(some, seed, fold=fold, folds=folds)
+        assert sorted(np.concatenate(parts)) == list(range(sum(counts)))
+        np.testing.assert_array_equal(parts[2], test)
+        assert len(test) == held
+        assert (np.array([np.bincount(some.y[part], minlength=len(counts)) for part in parts]) > 0).all()
+    found, wanted = np.bincount(some.y[test]), np.array(counts) * held / sum(counts)
+    assert (np.abs(found - wanted) < 1 + (wanted < 1).sum()).all()  # what a class too rare for its share takes, others lack
+    plain_rest, plain_test, *_ = train_test_split(np.arange(len(some.y)), test_size=held, random_state=seed, stratify=some.y)
+    at_least = [np.bincount(some.y[rows], minlength=len(counts)).min() for rows in (plain_rest, plain_test)]
+    if at_least[0] > 1 and at_least[1] > 0:
+        np.testing.assert_array_equal(plain_test, test)
+
+
+def test_where_no_class_is_rare_the_rows_are_those_of_a_plain_split():
+    some = of_counts([50, 50, 50])
+    rest, test = train_test_split(np.arange(150), test_size=22, random_state=3, stratify=some.y)
+    train, val = train_test_split(rest, test_size=22, random_state=3, stratify=some.y[rest])
+    for mine, theirs in zip(split(some, 3), (train, val, test), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_class_without_a_training_row_has_no_weight_to_find():
+    np.testing.assert_array_equal(class_weights(np.array([0, 0, 3, 3, 3, 3])), [1.5, 1, 1, 0.75])
 
 
 def test_a_seed_is_a_split():

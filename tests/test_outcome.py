@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import precision_recall_fscore_support
 
-from networks import TASKS, Training, fork, train
+from networks import TASKS, Training, fork, report, train
 from networks.paired import interval, lead
+from networks.report import absent, by_class, predicted
 from ui.outcome import ends, named, standing, theorem, verdict
 from ui.ranking import number
 
@@ -152,6 +155,39 @@ def train_alone(training: Training, entrant: tuple[str, dict[str, float]], seed:
     """One run of a training with several seeds, on its split of the data: a fork from its beginning."""
     run = training.entrants.index(entrant) * len(training.regime.seeds) + seed
     return fork(training, run, 0, [entrant])
+
+
+def test_a_class_that_is_not_in_a_set_does_not_count_in_its_mean():
+    """Every row right is 100 % of everything, though a third class has no row; scikit-learn says so of the classes there."""
+    training = train(IRIS, entrants=[("adam", {"lr": 0.05})], steps=150, batch_size=16)
+    y, told = training.data.y_val, torch.from_numpy(predicted(training, 0).argmax(axis=0))
+    kept = (y < 2) & (told == y)
+    assert set(y[kept].tolist()) == {0, 1}
+    lacking = replace(training, data=replace(training.data, x_val=training.data.x_val[kept], y_val=y[kept]))
+    said = predicted(lacking, 0).argmax(axis=0)
+    assert (said == y[kept].numpy()).all()
+    rows = by_class(lacking, 0)
+    assert [row[1:4] for row in rows[:2]] == [(1.0, 1.0, 1.0)] * 2
+    assert np.isnan(rows[2][1:4]).all()
+    assert rows[2][4] == 0
+    assert [row[1:] for row in rows[3:]] == [(1.0, 1.0, 1.0, len(said))] * 2
+    assert (absent(lacking), absent(training)) == (1, 0)
+
+
+def test_means_over_the_classes_are_scikit_learns(monkeypatch):
+    rng = np.random.default_rng(0)
+    training = train(TASKS["digits_softmax"], entrants=[("sgd", {})], steps=1)
+    y, said = rng.integers(0, 6, 80), rng.integers(0, 7, 80)  # class 6 is said and is not there; 7, 8 and 9 are neither
+    monkeypatch.setattr(Training, "rows", lambda self, part: (np.zeros((80, 64)), y))
+    monkeypatch.setattr(report, "predicted", lambda *_: np.eye(10)[said].T)
+    *rows, mean, weighted = by_class(training, 0)
+    for got, average in ((mean, "macro"), (weighted, "weighted")):
+        theirs = precision_recall_fscore_support(y, said, labels=np.unique(y), average=average)
+        np.testing.assert_allclose(got[1:4], theirs[:3], rtol=1e-12)
+    assert absent(training) == 4
+    assert [np.isnan(row[1]) for row in rows] == [False] * 7 + [True] * 3
+    assert [np.isnan(row[3]) for row in rows] == [False] * 6 + [True] * 4
+    assert rows[6][1] == 0.0
 
 
 def test_what_ended_a_run_is_told_once_a_rule():

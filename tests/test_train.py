@@ -103,7 +103,7 @@ def test_what_pulls_at_weights_pulls_at_biases_and_says_so(kind):
     """As the decay of torch.optim does; and so does the script of the run."""
     task = TASKS["iris_mlp"]
     settings: dict[str, Any] = {"entrants": [("sgd", {"lr": 0.01})], "steps": 1, "batch_size": 16, "dtype": "float64"}
-    plain, pulled = (train(task, **settings, **own) for own in ({}, {kind: 0.5}))
+    plain, pulled = (train(task, **{**settings, **own}) for own in ({}, {kind: 0.5}))
     biases = [place for block, place in zip(task.model.blocks, task.model.places, strict=True) if block.name.endswith("bias")]
     assert biases
     for place in biases:
