@@ -46,5 +46,6 @@ def lead(values: np.ndarray) -> Lead | None:
     whole = np.all(np.isfinite(values), axis=1)
     means = np.where(whole, np.where(whole[:, None], values, 0).mean(axis=1), np.inf)
     first, *others = means.argsort(kind="stable")[: max(int(whole.sum()), 1)].tolist()
-    every = [Lead(first, other, *interval(values[other], values[first])) for other in others]
+    compared = ((other, *interval(values[other], values[first])) for other in others)
+    every = [Lead(first, other, max(mean, 0.0), low, high) for other, mean, low, high in compared]  # below 0 is rounding
     return next((one for one in every if not one.sure), every[0] if every else None)

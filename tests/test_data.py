@@ -82,10 +82,11 @@ def of_counts(counts: list[int]) -> Table:
 @pytest.mark.parametrize(
     "counts", [[3, 100], [3, 3, 3, 60], [500, 3], [4, 5, 6, 40, 200], [90, 6, 4, 3], [3, 20], [200, 200, 3]]
 )
+@pytest.mark.parametrize("share", [0.15, 0.4])
 @pytest.mark.parametrize("seed", range(40))
-def test_every_set_has_every_class_however_rare(counts, seed):
+def test_every_set_has_every_class_however_rare(counts, seed, share):
     some = of_counts(counts)
-    parts = split(some, seed)
+    parts = split(some, seed, share=share)
     assert sorted(np.concatenate(parts)) == list(range(sum(counts)))
     for part in parts:
         assert (np.bincount(some.y[part], minlength=len(counts)) > 0).all()
