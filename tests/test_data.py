@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from networks.data import Preparation, Table, class_weights, prepared, split
+from networks.data import Preparation, Table, class_weights, divided, prepared, split
 from networks.images import Augmentation, augmented
 
 INPUTS = ("x_train", "x_val", "x_test")
@@ -90,6 +90,18 @@ def test_every_set_has_every_class_however_rare(counts, seed, share):
     assert sorted(np.concatenate(parts)) == list(range(sum(counts)))
     for part in parts:
         assert (np.bincount(some.y[part], minlength=len(counts)) > 0).all()
+
+
+@pytest.mark.parametrize("held", [20, 50, 80])
+@pytest.mark.parametrize("left", [1, 2])
+def test_what_is_held_back_has_every_class_and_leaves_some_of_it(held, left):
+    y = of_counts([3, 4, 93]).y
+    for seed in range(20):
+        rest, out = divided(np.arange(100), y, held, seed, left=left)
+        assert sorted([*rest, *out]) == list(range(100))
+        assert len(out) == held
+        assert np.bincount(y[out], minlength=3).min() >= 1
+        assert np.bincount(y[rest], minlength=3).min() >= left
 
 
 @settings(max_examples=150, deadline=None)
