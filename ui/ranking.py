@@ -42,22 +42,25 @@ class Result:
 def results(runs: Mapping[str, Trajectory], titles: Mapping[str, str], race: Race) -> list[Result]:
     """One for each run, in the order given."""
     surface = race.landscape
-    made = []
-    for key, run in runs.items():
-        reached = int(run.steps_within(race["threshold"])[0])
-        _, far = surface.nearest(run.x[-1, 0])
+    losses = [(run.final[0], run.best[0]) for run in runs.values()]
+    heights, left = surface.above(losses).tolist(), surface.below(losses)[:, 1]
+    _, far = surface.nearest([run.x[-1, 0] for run in runs.values()])
+    level, made = floor_of(surface) + race["threshold"], []
+    for i, (key, run) in enumerate(runs.items()):
+        final, best = heights[i]
+        reached = int(run.steps_to(level)[0])
         made.append(
             Result(
                 key=key,
                 title=titles[key],
                 lr=float(run.lr[0, 0]) if run.steps else math.nan,
-                final=float(surface.above(run.final[0])),
-                best=float(surface.above(run.best[0])),
-                steps_to=reached if surface.minima and reached <= run.steps else None,
-                distance=(math.inf if run.diverged[0] else float(far)) if surface.wells else None,
+                final=final,
+                best=best,
+                steps_to=reached if surface.minima and not left[i] and reached <= run.steps else None,
+                distance=(math.inf if run.diverged[0] else float(far[i])) if surface.wells else None,
                 evaluations=int(run.evaluations[0]),
                 stopped=int(run.stopped[0]) if run.diverged[0] else None,
-                left=int(surface.below(run.value[:, 0]).argmax()) if run.left[0] else None,
+                left=int(surface.below(run.value[:, 0]).argmax()) if left[i] else None,
             )
         )
     return made

@@ -18,12 +18,12 @@ Numbers = tuple[tuple[str, float], ...]
 
 def trajectories(race: Race) -> dict[str, Trajectory]:
     """Every entrant's trajectory, from the same start, on the same noise, for the same number of steps."""
-    runs = {}
+    runs, surface, start = {}, race.landscape, race.origin  # one surface for all knows its minimum's height
     for key in race.entrants:
         rule, settings = ENTRANTS[key].rule, settled(race, key)
         driver = tuple((name, settings[name]) for name in DRIVER)
         hypers = tuple((name, settings[name]) for name in rule.hypers)
-        runs[key] = _run(rule, race.landscape, race.origin, hypers, driver, race.decline)
+        runs[key] = _run(rule, surface, start, hypers, driver, race.decline)
     return runs
 
 
