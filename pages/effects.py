@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from core import Trajectory
+from core import Sweep, Trajectory
 from core.notation import symbol
 from figures import effects, theme
 from figures.maps import TOOLS, Side
@@ -17,6 +17,7 @@ from ui.pickers import axis, other_numbers, surface_and_rules, word
 from ui.ranking import number
 from ui.session import recall, remember
 from ui.spec import SHARED, Race
+from ui.waiting import awaited, stopped, through
 
 PAGE = "effects"
 FIRST = Effect(
@@ -25,6 +26,7 @@ FIRST = Effect(
     "momentum",
 )
 MOST_RULES = 8
+Found = tuple[np.ndarray, list[Trajectory], dict[str, Sweep]]
 GRID = 90
 COLOURS = theme.rule_colours(ENTRANTS)
 
@@ -70,13 +72,18 @@ def drawn(value: float, run: Trajectory) -> effects.Path:
     return effects.Path(value, run.x[: run.stopped[0], 0], seen, bool(run.diverged[0]), bool(run.left[0]))
 
 
-def picture(effect: Effect) -> None:
+def computed(effect: Effect) -> Found:
+    """Some values, the run at each, and the outcome of every rule along the whole range."""
+    values, runs = fan(effect)
+    return values, runs, {key: profile(effect, key) for key in through(effect.shown)}
+
+
+def picture(effect: Effect, made: Found) -> None:
     """Paths, curves and profile of one number."""
     scale = options_of(effect.race)[effect.axis.name].scale
     side = Side(symbol(effect.axis.name), scale == "log")
-    values, runs = fan(effect)
+    values, runs, found = made
     paths = [drawn(float(value), run) for value, run in zip(values, runs, strict=True)]
-    found = {key: profile(effect, key) for key in effect.shown}
     lines = [
         effects.Line(ENTRANTS[key].title, COLOURS[key], outcome.axes[effect.axis.name], told(effect, outcome))
         for key, outcome in found.items()
@@ -134,4 +141,15 @@ if not chosen.race.entrants:
 elif not chosen.shown:
     st.info("None of these rules has this number: pick another one or other rules.")
 else:
-    picture(chosen)
+    status, place = st.empty(), st.empty()
+    with status.container():
+        halted = stopped(PAGE, chosen.work)
+    if not halted:
+        with awaited(PAGE, chosen.work, "Runs", status):
+            found = computed(chosen)
+        st.session_state[f"{PAGE}.seen"] = chosen
+        with place.container():  # only now, so that the last good picture stays till there is another
+            picture(chosen, found)
+    elif seen := st.session_state.get(f"{PAGE}.seen"):
+        with place.container():
+            picture(seen, computed(seen))

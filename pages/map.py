@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from core import Sweep
 from core.notation import symbol
 from figures.maps import TOOLS, Panel, Side, maps
 from optimizers import ENTRANTS
@@ -19,6 +20,7 @@ from ui.ranking import number
 from ui.received import row, selected, text, whole
 from ui.session import recall, remember
 from ui.spec import SHARED, Race
+from ui.waiting import awaited, stopped, through
 
 PAGE = "map"
 FIRST = Map(
@@ -48,13 +50,17 @@ def picked(view: Map) -> tuple[Map, list[str]]:
     return view if view.cell is None or view.cell[0] in view.shown else replace(view, cell=None), wrong + wrong_too
 
 
-def picture(view: Map, many: int) -> None:
+def computed(view: Map, many: int) -> dict[str, Sweep]:
     """The maps with so many values a side."""
+    return {key: swept(view, key, many) for key in through(view.shown)}
+
+
+def picture(view: Map, many: int, every: dict[str, Sweep]) -> None:
+    """The maps, drawn."""
     options = options_of(view.race)
     across, up = (Side(symbol(axis.name), options[axis.name].scale == "log") for axis in (view.across, view.up))
     panels = []
-    for key in view.shown:
-        found = swept(view, key, many)
+    for key, found in every.items():
         xs, ys = found.axes.values()
         panels.append(Panel(ENTRANTS[key].title, xs, ys, shades(view, found), boundary(view, key), below(view, found)))
     columns = st.columns(min(len(panels), ABREAST))
@@ -117,13 +123,22 @@ if not chosen.race.entrants:
 elif not chosen.shown:
     st.info("None of these rules has both numbers: pick other axes or other rules.")
 else:
-    place = st.empty()
-    if st.session_state.get(f"{PAGE}.seen") != replace(chosen, colour=FIRST.colour, cell=None):
+    work, status, place = replace(chosen, colour=FIRST.colour, cell=None), st.empty(), st.empty()
+    with status.container():
+        halted = stopped(PAGE, work)
+    seen, fine = st.session_state.get(f"{PAGE}.seen", (None, PREVIEW))
+    for many, what in ((PREVIEW, "A first look"), (WHOLE, "All cells")):
+        if halted or (seen == work and many < fine):
+            continue
+        with awaited(PAGE, work, what, status):
+            found = computed(chosen, many)
+        with place.container():  # only now, so that the last good picture stays till there is another
+            picture(chosen, many, found)
+        st.session_state[f"{PAGE}.seen"] = work, many
+    if halted and seen is not None:
+        chosen = replace(seen, colour=chosen.colour)
         with place.container():
-            picture(chosen, PREVIEW)
-    with place.container():
-        picture(chosen, WHOLE)
-    st.session_state[f"{PAGE}.seen"] = replace(chosen, colour=FIRST.colour, cell=None)
+            picture(chosen, fine, computed(chosen, fine))
     words(chosen)
     if chosen.cell:
         if f"{PAGE}.cell" not in st.session_state or chosen != kept:

@@ -18,6 +18,7 @@ from ui.pickers import surface_and_rules, word
 from ui.session import recall, remember
 from ui.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, TUNINGS, Race, read_link
 from ui.standings import LENGTHS, standings
+from ui.waiting import awaited, stopped
 
 PAGE = "race"
 COLOURS = rule_colours(ENTRANTS)
@@ -110,7 +111,13 @@ def terms(race: Race) -> None:
     shown = st.expander("Who wins under which terms", on_change="rerun", key=f"{PAGE}.terms")
     if not shown.open:
         return
-    table = standings(race)
+    with shown:
+        status = st.empty()
+        with status.container():
+            if stopped(PAGE, race):
+                return
+        with awaited(PAGE, race, "Races", status):
+            table = standings(race)
     columns = {"learning rates": list(table)}
     columns |= {f"{steps} steps": [row[i] for row in table.values()] for i, steps in enumerate(LENGTHS)}
     shown.table(columns)

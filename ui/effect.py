@@ -13,6 +13,7 @@ from ui.grid import Axis, alone, axis_of, checked_axis, options_of, swept_along,
 from ui.runs import trajectories
 from ui.spec import DEFAULT, TUNED, Race, read_link
 from ui.theory import critically_damped, fastest, largest_stable, silence
+from ui.waiting import through
 
 FINE = 241
 """Values along a profile."""
@@ -45,6 +46,11 @@ class Effect:
     def shown(self) -> list[str]:
         """The entrants that have the number."""
         return [key for key in self.race.entrants if self.axis.name in options_of(replace(self.race, entrants=(key,)))]
+
+    @property
+    def work(self) -> "Effect":
+        """What is to be computed, whatever is shown of it."""
+        return replace(self, at=None, shows=next(iter(SHOWS)))
 
     def link(self) -> dict[str, str]:
         link = {**self.race.link(), "number": self.axis.link, "rule": self.rule}
@@ -90,7 +96,7 @@ def profile(effect: Effect, key: str) -> Sweep:
 def fan(effect: Effect) -> tuple[np.ndarray, list[Trajectory]]:
     """Some values along the range, and the drawn entrant's run at each."""
     values = values_of(effect.axis, options_of(effect.race)[effect.axis.name], FAN)
-    runs = [trajectories(alone(effect.race, effect.rule, {effect.axis.name: float(value)})) for value in values]
+    runs = [trajectories(alone(effect.race, effect.rule, {effect.axis.name: value})) for value in through(values.tolist())]
     return values, [run[effect.rule] for run in runs]
 
 

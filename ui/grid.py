@@ -21,6 +21,7 @@ from ui.runs import Numbers
 from ui.session import kept, superseded
 from ui.spec import DEFAULT, EACH, SEPARATOR, TUNED, Race, read_link
 from ui.theory import curvatures_for
+from ui.waiting import progress
 
 COLOURS = {
     "final": Shade("final loss", log=True, nothing="diverged"),
@@ -220,6 +221,7 @@ def _swept(
         schedule=schedule,
         within=within,
         processes=CORES,
+        progress=progress,
         should_stop=superseded,
         **dict(driver),  # type: ignore[arg-type]
     )

@@ -16,7 +16,7 @@ from optimizers import ENTRANTS
 from ui import theory
 from ui.ranking import number
 from ui.runs import Numbers, trajectories
-from ui.session import kept
+from ui.session import kept, superseded
 from ui.spec import Race
 
 TRIALS = 128
@@ -142,7 +142,14 @@ def largest_survivor(race: Race, key: str) -> float | None:
     for _ in range(2):  # coarse, then between the last that survives and the first that does not
         axes = {"lr": np.geomspace(low, high, TRIALS)}
         found = sweep(
-            entrant.rule, race.landscape, axes=axes, start=race.origin, hypers=hypers, schedule=race.decline, **driver
+            entrant.rule,
+            race.landscape,
+            axes=axes,
+            start=race.origin,
+            hypers=hypers,
+            schedule=race.decline,
+            should_stop=superseded,
+            **driver,
         )
         dead = np.flatnonzero(found.stopped <= found.steps)
         if not len(dead):

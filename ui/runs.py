@@ -10,8 +10,9 @@ from core.hyper import spread
 from core.rule import Rule
 from core.surface import Point
 from optimizers import ENTRANTS, Entrant
-from ui.session import kept
+from ui.session import kept, superseded
 from ui.spec import TRIED, TRIES, TUNINGS, Race
+from ui.waiting import progress, through
 
 Numbers = tuple[tuple[str, float], ...]
 
@@ -19,7 +20,7 @@ Numbers = tuple[tuple[str, float], ...]
 def trajectories(race: Race) -> dict[str, Trajectory]:
     """Every entrant's trajectory, from the same start, on the same noise, for the same number of steps."""
     runs, surface, start = {}, race.landscape, race.origin  # one surface for all knows its minimum's height
-    for key in race.entrants:
+    for key in through(race.entrants):
         rule, settings = ENTRANTS[key].rule, settled(race, key)
         driver = tuple((name, settings[name]) for name in DRIVER)
         hypers = tuple((name, settings[name]) for name in rule.hypers)
@@ -65,7 +66,7 @@ def _tuned(
     rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers, schedule: Schedule, tries: Values
 ) -> dict[str, float]:
     """Of the tries the one at which the run ends lowest and has not left below the minimum, the first of several."""
-    settings: dict[str, Any] = dict(driver)
+    settings: dict[str, Any] = {"progress": progress, "should_stop": superseded, **dict(driver)}
     axes = {name: np.array(values) for name, values in tries}
     found = sweep(rule, surface, axes=axes, paired=True, start=start, hypers=dict(hypers), schedule=schedule, **settings)
     height = np.maximum(found.above(found.final), NOTHING) if surface.minima else found.final
@@ -76,4 +77,5 @@ def _tuned(
 @kept
 def _run(rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers, schedule: Schedule) -> Trajectory:
     # The key is the small spec; a rule or surface edited while the app runs is a new object and so a new key.
-    return simulate(rule, surface, start=start, hypers=dict(hypers), schedule=schedule, **dict(driver))  # type: ignore[arg-type]
+    hear: dict[str, Any] = {"progress": progress, "should_stop": superseded, **dict(driver)}
+    return simulate(rule, surface, start=start, hypers=dict(hypers), schedule=schedule, **hear)

@@ -7,6 +7,7 @@ from optimizers import ENTRANTS
 from ui.ranking import Result, number, places, results
 from ui.runs import trajectories
 from ui.spec import EACH, PROTOCOLS, Race
+from ui.waiting import through
 
 LENGTHS = (30, 100, 300, 1000)
 
@@ -15,9 +16,9 @@ def standings(race: Race, lengths: Sequence[int] = LENGTHS) -> dict[str, list[st
     """For each protocol the winner and its loss above the minimum after so many steps."""
     titles = {key: ENTRANTS[key].title for key in race.entrants}
     table = {}
-    for protocol in (key for key in PROTOCOLS if key != EACH or race.lrs == EACH):
+    for protocol in through([key for key in PROTOCOLS if key != EACH or race.lrs == EACH]):
         row = []
-        for steps in lengths:
+        for steps in through(lengths):
             now = replace(race, lrs=protocol).having({"steps": float(steps)})
             found = results(trajectories(now), titles, now)
             rank = places(found)

@@ -1,0 +1,106 @@
+"""Who waits for work is told how far it is, can stop it and go on, and keeps the last good picture meanwhile."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core import sweep
+from tests.test_app import ROOT, opened
+from ui import grid, runs, waiting
+from ui.spec import TUNED, Race
+from ui.standings import standings
+from ui.waiting import progress, through
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """All that `progress` tells who waits."""
+    shares = []
+    token = waiting._HEARD.set(shares.append)
+    yield shares
+    waiting._HEARD.reset(token)
+
+
+def test_parts_of_parts_are_shares_of_the_whole(told):
+    for _ in through("ab"):
+        for _ in through(range(5)):
+            progress(0.5)
+    progress(1.0)
+    assert told == pytest.approx(sorted(told))
+    assert told[:6] == pytest.approx([0, 0, 0.05, 0.1, 0.15, 0.2])
+    assert told[-2:] == pytest.approx([0.95, 1.0])
+
+
+@pytest.mark.parametrize("kind", ["map", "tuning", "races"])
+def test_long_work_tells_how_far_it_is_and_asks_whether_it_is_wanted(told, monkeypatch, kind):
+    asked = []
+    monkeypatch.setattr(grid, "superseded", lambda: bool(asked.append(1)))
+    monkeypatch.setattr(runs, "superseded", lambda: bool(asked.append(1)))
+    race = Race("ravine", ("adam", "nadam")).having({"steps": 77.0})
+    if kind == "map":
+        axes = grid.Axis("lr", 1e-3, 1.0), grid.Axis("beta2", 0.0, 0.9)
+        for key in through(race.entrants):
+            grid.swept_along(axes, race, key, 9)
+    elif kind == "tuning":
+        runs.settled(Race("ravine", ("adam",), TUNED).having({"steps": 77.0}), "adam")
+    else:
+        standings(race, (40, 77))
+    assert len(asked) >= 3
+    assert told[-1] == max(told) == 1
+    assert len(set(told)) >= 3
+
+
+def test_what_is_awaited_shows_its_share_and_can_be_stopped_and_gone_on_with(monkeypatch):
+    monkeypatch.setattr(waiting, "SOON", 0.0)
+    monkeypatch.setattr(waiting, "OFTEN", 0.0)
+
+    def page() -> None:
+        import streamlit as st
+
+        from ui.waiting import awaited, progress, stopped, through
+
+        place = st.empty()
+        if not stopped("page", "this work"):
+            with awaited("page", "this work", "Cells", place):
+                for part in through(range(4)):
+                    progress(0.5)
+                    if part == 1 and st.session_state.get("long", True):
+                        st.stop()  # as a page is left that goes on
+
+    app = AppTest.from_function(page).run()
+    (bar,) = app.get("progress")
+    assert (bar.proto.value, bar.proto.text.partition(",")[0]) == (37, "Cells: 38%")
+    app.button(key="page.stop.Cells").click().run()
+    assert not app.get("progress")
+    assert app.info[0].value.startswith("Stopped")
+    app.session_state["long"] = False
+    app.button(key="page.go on").click().run()
+    assert not app.info
+    assert not app.get("progress")
+    assert not app.button
+
+
+@pytest.mark.parametrize("page", ["map", "effects"])
+def test_what_was_stopped_is_not_computed_and_the_last_picture_stays(page, monkeypatch):
+    app = opened(ROOT / "pages" / f"{page}.py", rules="momentum", surface="ravine", steps="20")
+    charts = [chart.proto.spec for chart in app.get("plotly_chart")]
+    assert charts
+    seen = app.session_state[f"{page}.seen"]
+    made = []
+    monkeypatch.setattr(grid, "sweep", lambda *given, **named: made.append(1) or sweep(*given, **named))
+    app.session_state[f"{page}.steps"] = 30.0
+    app.run()
+    assert made
+    made.clear()
+    now = app.session_state[f"{page}.seen"]
+    assert now != seen
+    app.session_state[f"{page}.seen"] = seen  # as where the next was stopped before it had a picture
+    work = now[0] if page == "map" else now.work
+    app.session_state[f"{page}.stopped"] = work
+    grid._swept.cache_clear()
+    app.run()
+    assert not app.exception
+    assert app.info[0].value.startswith("Stopped")
+    assert [chart.proto.spec for chart in app.get("plotly_chart")] == charts
+    app.button(key=f"{page}.go on").click().run()
+    assert not app.info
+    assert app.session_state[f"{page}.seen"] == now

@@ -1,0 +1,85 @@
+"""Work that a visitor waits for on a page: how far it is, how long it may take yet, and a button that stops it."""
+
+import math
+import time
+from collections.abc import Callable, Collection, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+SOON, OFTEN = 0.5, 0.2
+"""Seconds of work of which nothing is said, and between two news of more."""
+
+T = TypeVar("T")
+
+
+def _unheard(share: float) -> None:
+    """Nobody waits."""
+
+
+_HEARD: ContextVar[Callable[[float], None]] = ContextVar("heard", default=_unheard)
+
+
+def progress(share: float) -> None:
+    """For long loops, to tell whoever waits how far they are."""
+    _HEARD.get()(share)
+
+
+def through(parts: Collection[T]) -> Iterator[T]:
+    """The parts of some work, one after another; what `progress` is told meanwhile is of the one that is at work."""
+    outer = _HEARD.get()
+    for i, part in enumerate(parts):
+        if outer is not _unheard:
+
+            def heard(share: float, done: int = i) -> None:
+                outer((done + share) / len(parts))
+
+            _HEARD.set(heard)
+            heard(0.0)
+        yield part
+    _HEARD.set(outer)
+
+
+@contextmanager
+def awaited(page: str, work: Hashable, words: str, place: DeltaGenerator) -> Iterator[None]:
+    """The time in which a page does some work, named in `words`; what `progress` is told is shown in an empty place."""
+    began, shown, furthest = time.monotonic(), 0.0, 0.0
+    bar: DeltaGenerator | None = None
+
+    def heard(whole: float) -> None:
+        nonlocal bar, shown, furthest
+        now, furthest = time.monotonic(), max(furthest, whole)
+        if now - max(began + SOON - OFTEN, shown) < OFTEN:
+            return
+        if bar is None:
+            one, two = place.container().columns([7, 1], vertical_alignment="center")
+            bar = one.empty()
+            two.button("Stop", on_click=_stop, args=(page, work), key=f"{page}.stop.{words}", width="stretch")
+        left = (now - began) * (1 - furthest) / furthest if furthest > 0.02 else math.nan
+        soon = "" if math.isnan(left) else f", about {math.ceil(left)} s left"
+        bar.progress(min(furthest, 1.0), f"{words}: {furthest:.0%}{soon}.")
+        shown = now
+
+    token = _HEARD.set(heard)
+    try:
+        yield
+    finally:
+        _HEARD.reset(token)
+    place.empty()
+
+
+def stopped(page: str, work: Hashable) -> bool:
+    """Whether this work was stopped; then it says so, with a button that goes on."""
+    if st.session_state.get(f"{page}.stopped") != work:
+        return False
+    one, two = st.columns([7, 1], vertical_alignment="center")
+    one.info("Stopped: what is shown is what was finished before.")
+    two.button("Go on", on_click=_stop, args=(page, None), key=f"{page}.go on", width="stretch")
+    return True
+
+
+def _stop(page: str, work: Hashable) -> None:
+    st.session_state[f"{page}.stopped"] = work
