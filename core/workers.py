@@ -129,14 +129,17 @@ def serve() -> None:
     while True:
         try:
             function, arguments = pickle.load(orders)
-        except EOFError:
+        except (EOFError, pickle.UnpicklingError):  # whoever gave it is gone, perhaps in the middle of it
             return
         try:
             outcome = True, function(*arguments)
         except Exception as error:
             outcome = False, error
-        pickle.dump(outcome, results)
-        results.flush()
+        try:
+            pickle.dump(outcome, results)
+            results.flush()
+        except BrokenPipeError:  # nobody is there to take it
+            os._exit(0)
 
 
 def _orphaned() -> None:

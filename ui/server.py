@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from threading import Event, Thread, Timer
 from types import FrameType
 
-GRACE = 2.0
+GRACE = 1.0
 """Seconds that the server has to end by itself once it is told to; then it is ended."""
 
 VISITS, OFTEN, SELDOM = 20, 2.0, 15.0
