@@ -44,11 +44,13 @@ def told(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.0f} hours"
 
 
-def fewer(steps: int, cost: Cost) -> int:
-    """As many steps, in two digits, as take no longer than is allowed; 0 where all do, or hardly any."""
+def fewer(steps: int, cost: Cost) -> Iterator[int]:
+    """As many steps, in two digits, as may take no longer than is allowed, and then less; none where all do, or hardly any."""
     fitting = int(steps * LONGEST / cost.seconds) if cost.seconds > LONGEST else 0
-    scale = 10 ** max(len(str(fitting)) - 2, 0)
-    return fitting // scale * scale if fitting >= 10 else 0
+    while fitting >= 10:
+        scale = 10 ** max(len(str(fitting)) - 2, 0)
+        yield fitting // scale * scale
+        fitting = fitting * 2 // 3
 
 
 def counted(many: int, what: str) -> str:

@@ -189,7 +189,7 @@ class Ongoing(Job[Sweep]):
 def _ways(work: NetworkSweep, task: NetworkTask) -> Iterator[Way]:
     """What might be swept instead: fewer steps, values, rules, seeds."""
     arguments: dict[str, Any] = work.arguments
-    if steps := fewer(arguments["steps"], sweep_cost(task, **arguments)):
+    for steps in fewer(arguments["steps"], sweep_cost(task, **arguments)):
         yield f"{steps} steps", sweep_cost(task, **{**arguments, "steps": steps})
     keys = [key for key in work.lesson.rules if key in work.shown]
     for many in reversed([many for many in VALUES[work.other is not None] if many <= work.many]):

@@ -97,7 +97,7 @@ def _ways(lesson: Lesson, task: NetworkTask) -> Iterator[Way]:
     entrants, rules, seeds = lesson.entrants, len(lesson.rules), len(lesson.seeds)
     regime: dict[str, Any] = lesson.regime
     whole = cost_of(task, entrants, **regime)
-    if steps := fewer(regime["steps"], whole):
+    for steps in fewer(regime["steps"], whole):
         yield f"{steps} steps", cost_of(task, entrants, **{**regime, "steps": steps})
     every = [(rule, seed) for rule in range(1, rules + 1) for seed in (1, 3, 5) if seed <= seeds]
     for rule, seed in sorted(every, key=lambda pair: (-pair[0] * pair[1], -pair[0])):
