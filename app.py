@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
+from ui.door import DOOR
 from ui.page import begin, called
 from ui.server import lifespan
 
@@ -17,4 +18,4 @@ if __name__ == "__main__":  # run anew for every visitor
     st.navigation(pages, position="top").run()
 else:  # imported once, by the server
     PagesManager.uses_pages_directory = False  # else the first visitor's pages are called like their files
-    app = st.App(__file__, lifespan=lifespan)
+    app = st.App(__file__, lifespan=lifespan, middleware=[DOOR])

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "app.py": {"streamlit", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
     "pages": {"streamlit", "numpy", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
-    "ui": {"streamlit", "numpy", "PIL", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
+    "ui": {"streamlit", "starlette", "numpy", "PIL", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
     "figures": {"plotly", "numpy", "figures", "core"},
     "networks": {"torch", "sklearn", "scipy", "pandas", "threadpoolctl", "numpy", "networks", "core", "optimizers"},
     "optimizers": {"core"},

@@ -1,5 +1,6 @@
 """What a browser sends is checked before it is used: what is malformed is dropped, and the next good message is answered."""
 
+import json
 import logging
 import math
 import random
@@ -8,10 +9,12 @@ from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.testing.v1 import AppTest
 
 from tests.test_app import RACE, ROOT, header, opened
-from ui import received
+from ui import door, received
+from ui.door import let_in
 from ui.received import either, flag, nothing, number, record, row, selected, several, text, whole
 from ui.stage import AHEAD, _asked
 
@@ -201,3 +204,46 @@ def test_a_choice_that_is_none_is_as_none_was_made(page, forged):
         app.session_state[name] = value
     app.run()
     assert not app.exception
+
+
+# Before Streamlit reads it
+
+
+def sent(**values: str) -> bytes:
+    message = BackMsg()
+    for name, value in values.items():
+        state = message.rerun_script.widget_states.widgets.add(id=name)
+        setattr(state, name, value)
+    return message.SerializeToString()
+
+
+def held(content: bytes | None) -> dict[str, str]:
+    assert content is not None
+    message = BackMsg.FromString(content)
+    return {state.id: getattr(state, state.id) for state in message.rerun_script.widget_states.widgets}
+
+
+UNREADABLE = ["[" * 3000 + "]" * 3000, '{"a":' * 1000 + "1" + "}" * 1000, '{"ask": {"seq": ' + "1" * 5000 + "}}"]
+
+
+@pytest.mark.parametrize("text", UNREADABLE, ids=["lists", "records", "digits"])
+def test_what_streamlit_would_fail_at_does_not_reach_it(text, caplog):
+    with pytest.raises((RecursionError, ValueError)):
+        json.loads(text)
+    usual = '{"ask": {"seq": 1, "values": {"start": [1, 2]}}}'
+    assert held(let_in(sent(json_value=usual, string_value="[[x"))) == {"json_value": usual, "string_value": "[[x"}
+    assert not caplog.records
+    assert held(let_in(sent(json_value=text, string_value=text))) == {"json_value": "null", "string_value": "{}"}
+    assert len(caplog.records) == 1
+
+
+def test_many_lists_beside_one_another_are_read():
+    text = json.dumps({"selection": {"points": [{"x": 1, "customdata": ["a", i]} for i in range(3000)]}})
+    content = sent(string_value=text)
+    assert let_in(content) == content
+
+
+def test_what_is_too_large_or_no_message_is_dropped():
+    assert let_in(sent(json_value="x" * door.LARGEST)) is None
+    assert let_in(b"\xff" * 100) is None
+    assert let_in(sent(json_value="{}")) == sent(json_value="{}")
