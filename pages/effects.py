@@ -102,13 +102,16 @@ def picture(effect: Effect, made: Found) -> None:
 def table(effect: Effect, found: dict, *, logarithmic: bool) -> None:
     """Each rule's best value, and how much of the range is about as good."""
     rows, surface = [], effect.race.landscape
+    endless = effect.shows == "final" and not surface.minima  # who falls without end is best nowhere
     for key, outcome in found.items():
         first, last, level = best(effect, outcome)
-        where = number(first) if first == last else f"{number(first)} … {number(last)}"
+        where, there = number(first) if first == last else f"{number(first)} … {number(last)}", number(level)
+        if endless or not np.isfinite(level):
+            where, there = "–", "–" if endless else "never"
         row = {
             "Rule": ENTRANTS[key].title,
-            f"best {symbol(effect.axis.name)}": where if np.isfinite(level) else "–",
-            f"{SHOWS[effect.shows].lower()} there": number(level) if np.isfinite(level) else "never",
+            f"best {symbol(effect.axis.name)}": where,
+            f"{SHOWS[effect.shows].lower()} there": there,
         }
         if logarithmic and effect.shows == "final":
             row[f"decades within {NEAR:g}× of it"] = f"{width(effect, outcome):.2f}"
@@ -117,6 +120,8 @@ def table(effect: Effect, found: dict, *, logarithmic: bool) -> None:
             row["left below the minimum"] = f"{outcome.left.mean():.0%} of the range"
         rows.append(row)
     st.table(rows)
+    if endless:
+        st.caption("This surface has no minimum, so no value is best; a loss of 0 or less stands at the lower edge.")
     if any(outcome.left.any() for outcome in found.values()):
         st.caption(f"{surface.caveat} A run that left below it is told no loss and has reached nothing.".strip())
     left = [ENTRANTS[key].title for key in effect.race.entrants if key not in found]

@@ -105,6 +105,8 @@ def words(view: Map) -> None:
     if view.colour == "minimum" and moved(view):
         now = " and ".join(f"{symbol(name)} {number(value)}" for name, value in moved(view).items())
         st.caption(f"The minima may move along the axes: each keeps its number, and is called after where it is at {now}.")
+    if not race.landscape.minima and view.colour in ("final", "best"):
+        st.caption("This surface has no minimum, and a loss of 0 or less no logarithm: its cell is reddish too.")
     if race.landscape.caveat:
         st.caption(f"{race.landscape.caveat} A violet cell: the run left below it.")
     st.caption(

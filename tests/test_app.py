@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from optimizers import ENTRANTS
 from surfaces import SURFACES
+from tests.problems import UNDERCUT
 from ui.own import ROOT as ROOT_OF_FOLDERS
 
 ROOT = Path(__file__).parent.parent
@@ -240,3 +241,28 @@ def test_a_folder_without_data_is_refused_in_words(tmp_path, monkeypatch):
     app.text_input(key="networks.folder").set_value(str(tmp_path)).run()
     assert not app.exception
     assert any("train-images-idx3-ubyte" in warning.value for warning in app.warning)
+
+
+@pytest.mark.parametrize("key", UNDERCUT)
+def test_pages_say_where_a_minimum_does_not_hold_and_who_left_below_it(key):
+    surface, numbers = SURFACES[key], {"rules": "momentum", "steps": "100"}
+    race = opened(RACE, surface=key, lr="0.1", lrs="shared", **numbers)
+    assert any(surface.caveat in caption.value for caption in race.caption)
+    assert "left below it" in header(race)["verdict"]
+    grid = opened(ROOT / "pages" / "map.py", surface=key, across="lr~0.001~1", up="mu~0~0.99", **numbers)
+    assert f"{surface.caveat} A violet cell: the run left below it." in [caption.value for caption in grid.caption]
+    effect = opened(ROOT / "pages" / "effects.py", surface=key, number="lr~0.001~1", rule="momentum", **numbers)
+    (table,) = effect.table
+    assert table.value["left below the minimum"].tolist() != ["0% of the range"]
+    assert any("has reached nothing" in caption.value for caption in effect.caption)
+    assert not [app.exception for app in (race, grid, effect) if app.exception]
+
+
+@pytest.mark.parametrize("key", [key for key, surface in SURFACES.items() if not surface.minima])
+def test_without_a_minimum_nothing_is_best(key):
+    effect = opened(ROOT / "pages" / "effects.py", surface=key, rules="sgd", number="lr~0.001~1", rule="sgd", steps="300")
+    (table,) = effect.table
+    assert table.value["best lr"].tolist() == table.value["final loss there"].tolist() == ["–"]
+    assert any("no minimum" in caption.value for caption in effect.caption)
+    grid = opened(ROOT / "pages" / "map.py", surface=key, rules="momentum", across="lr~0.001~1", up="mu~0~0.99", steps="50")
+    assert any("no minimum" in caption.value for caption in grid.caption)
