@@ -12,6 +12,7 @@ from typing import IO
 
 import numpy as np
 
+from networks.columns import MOST_CLASSES
 from networks.data import Table
 from networks.pickles import array_of, unpickled
 
@@ -20,6 +21,10 @@ CIFAR10_BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4
 
 MOST_BYTES = 2**28
 """An image file may unpack to so many bytes: more than any of MNIST's and CIFAR-10's kin but the largest of EMNIST."""
+
+EMNIST = ("letters", "balanced", "digits", "mnist", "bymerge", "byclass")
+PARTS = (("train", "t10k"), *((f"emnist-{name}-train", f"emnist-{name}-test") for name in EMNIST))
+"""What the names of the files begin with; the first that there is."""
 
 
 def mnist_folder(folder: str | Path, root: Path | None = None) -> Table:
@@ -30,23 +35,23 @@ def mnist_folder(folder: str | Path, root: Path | None = None) -> Table:
     Pixels (rows, height·width) float32 from 0 to 1. Raises ValueError for a file that is missing, of another format or cut
     short, and where images and labels are not as many. Format: LeCun, Cortes & Burges, yann.lecun.com/exdb/mnist.
     """
+    place = Folder(Path(folder), root)
+    parts = next((pair for pair in PARTS if _is_there(place, f"{pair[0]}-images-idx3-ubyte")), PARTS[0])
     images, labels = [], []
-    for part in ("train", "t10k"):
-        images.append(_idx(Folder(Path(folder), root), f"{part}-images-idx3-ubyte", 3))
-        labels.append(_idx(Folder(Path(folder), root), f"{part}-labels-idx1-ubyte", 1))
+    for part in parts:
+        images.append(_idx(place, f"{part}-images-idx3-ubyte", 3))
+        labels.append(_idx(place, f"{part}-labels-idx1-ubyte", 1))
         if len(images[-1]) != len(labels[-1]):
             raise ValueError(f"{part} has {len(images[-1])} images and {len(labels[-1])} labels: they must be as many")
     sizes = [part.shape[1:] for part in images]
     if sizes[0] != sizes[1]:
-        raise ValueError(f"the images of train and t10k have sizes {sizes[0]} and {sizes[1]}: allowed is one size for both")
-    y = np.concatenate(labels).astype(int)
-    return Table(
-        _pixels(np.concatenate([part.reshape(len(part), -1) for part in images])),
-        y,
-        tuple(str(label) for label in range(y.max(initial=0) + 1)),
-        (1, *sizes[0]),
-        "none",
-    )
+        whose = " and ".join(parts)
+        raise ValueError(f"the images of {whose} have sizes {sizes[0]} and {sizes[1]}: allowed is one size for both")
+    classes, y = np.unique(np.concatenate(labels), return_inverse=True)  # they need not begin at 0, nor be without gaps
+    if not 2 <= len(classes) <= MOST_CLASSES:
+        raise ValueError(f"the labels are {len(classes)} different ones: there must be from 2 to {MOST_CLASSES}")
+    pixels = _pixels(np.concatenate([part.reshape(len(part), -1) for part in images]))
+    return Table(pixels, y, tuple(str(label) for label in classes.tolist()), (1, *sizes[0]), "none")
 
 
 def cifar10_folder(folder: str | Path, root: Path | None = None) -> Table:
@@ -96,18 +101,36 @@ class Folder:
         return stream
 
 
+def _found(folder: Folder, name: str) -> tuple[IO[bytes], bool] | None:
+    """A file under its name or one of its usual others, a dot for a hyphen or .gz behind; and whether it is packed."""
+    for usual in (name, name.replace("-idx", ".idx")):
+        for packed in (False, True):
+            if stream := folder.opened(f"{usual}.gz" if packed else usual):
+                return stream, packed
+    return None
+
+
+def _is_there(folder: Folder, name: str) -> bool:
+    found = _found(folder, name)
+    if found:
+        found[0].close()
+    return bool(found)
+
+
 def _idx(folder: Folder, name: str, dimensions: int) -> np.ndarray:
     """The bytes of an IDX file in the dimensions that its header tells."""
-    if stream := folder.opened(name):
-        with stream:
+    found = _found(folder, name)
+    if not found:
+        raise ValueError(f"{name} is missing in {folder}: it must be there, plain or as .gz")
+    stream, packed = found
+    with stream:
+        if not packed:
             return _array_of(stream, name, dimensions)
-    if stream := folder.opened(f"{name}.gz"):
         try:
-            with stream, gzip.GzipFile(fileobj=stream) as unpacked:
+            with gzip.GzipFile(fileobj=stream) as unpacked:
                 return _array_of(unpacked, name, dimensions)
         except (OSError, EOFError, zlib.error):
             raise ValueError(f"{name}.gz cannot be unpacked: it must be a whole gzip file") from None
-    raise ValueError(f"{name} is missing in {folder}: it must be there, plain or as .gz")
 
 
 def _array_of(stream: IO[bytes] | gzip.GzipFile, name: str, dimensions: int) -> np.ndarray:

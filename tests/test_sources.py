@@ -204,6 +204,44 @@ def pack(file: Path) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    "called", ["{}-images.idx3-ubyte", "emnist-letters-{}-images-idx3-ubyte", "emnist-digits-{}-images.idx3-ubyte"]
+)
+def test_the_usual_other_names_are_the_same_files(mnist_files, called, packed):
+    usual = mnist_folder(mnist_files)
+    for file in list(mnist_files.iterdir()):
+        part = "train" if "train" in file.name else "test" if "emnist" in called else "t10k"
+        name = called if "images" in file.name else called.replace("images", "labels").replace("idx3", "idx1")
+        file.rename(mnist_files / name.format(part))
+    if packed:
+        for file in list(mnist_files.iterdir()):
+            pack(file)
+    np.testing.assert_array_equal(mnist_folder(mnist_files).x, usual.x)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [([1, 2, 26, 1, 2, 26, 1, 2, 26, 26], ("1", "2", "26")), ([7, 0, 7, 0, 7, 0, 7, 0, 7, 0], ("0", "7"))],
+)
+def test_labels_need_not_begin_at_zero_nor_be_without_gaps(mnist_files, labels, classes):
+    for part, some in (("train", labels[:6]), ("t10k", labels[6:])):
+        (mnist_files / LABELS.format(part)).write_bytes(idx(np.array(some, dtype=np.uint8)))
+    table = mnist_folder(mnist_files)
+    assert table.classes == classes
+    assert [int(table.classes[place]) for place in table.y] == labels
+
+
+@pytest.mark.parametrize("labels", [np.zeros(10), np.zeros(0)])
+def test_labels_that_are_no_classes_are_refused(mnist_files, labels):
+    rows = len(labels) // 2
+    for part in ("train", "t10k"):
+        (mnist_files / LABELS.format(part)).write_bytes(idx(labels[:rows].astype(np.uint8)))
+        (mnist_files / IMAGES.format(part)).write_bytes(idx(np.zeros((rows, 5, 4), np.uint8)))
+    with pytest.raises(ValueError, match=f"the labels are {len(np.unique(labels))} different ones: there must be from 2"):
+        mnist_folder(mnist_files)
+
+
+@pytest.mark.parametrize("packed", [False, True])
 def test_a_folder_of_idx_files_is_a_table(mnist_files, packed):
     content = (mnist_files / IMAGES.format("t10k")).read_bytes()
     if packed:
