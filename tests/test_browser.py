@@ -10,7 +10,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
+from networks.table import csv_table
 from tests.browser import chromium, grasp, server, settle, stage, wait_for
+from tests.lookalikes import LOOKALIKES
 from tests.problems import UNDERCUT
 from tests.races import leaving
 from ui.runs import trajectories
@@ -680,3 +682,43 @@ def test_a_curve_that_leaves_below_the_minimum_goes_to_a_strip_of_its_own(opened
     grasp(page, "lr")
     assert stage(page, "stage.band.at(0, stage.base, 0).runs.map((run) => run.left)") == [None, None]
     page.mouse.up()
+
+
+TRIED = {"adult.data", "titanic.csv", "AirQualityUCI.csv", "emnist-letters-train.csv"}
+"""The twelve of them in the browser would take a minute; the others are brought to the page without one."""
+
+
+def test_tables_that_people_try_first_train_and_every_column_is_told(opened):
+    page = opened("networks?task=iris_mlp&rules=adam&steps=20", ".board canvas")
+    page.get_by_text("Rules’ numbers, network, data, training").click()
+    page.get_by_role("tab", name="Data").click()
+    target = page.get_by_label("Its target column")
+    for lookalike in [one for one in LOOKALIKES if one.name in TRIED]:
+        table = csv_table(lookalike.content, lookalike.target or None)
+        if target.input_value() != lookalike.target:
+            target.fill(lookalike.target)
+            target.press("Enter")
+        file = {"name": lookalike.name, "mimeType": "text/csv", "buffer": lookalike.content}
+        page.locator("input[type=file]").set_input_files(file)
+        told = page.locator("table", has=page.get_by_role("columnheader", name="became")).filter(has_text=table.target)
+        told.filter(has_text=f"{lookalike.classes} classes" if lookalike.classes else "to predict").wait_for(timeout=30_000)
+        text = told.inner_text()
+        assert not [column.name for column in table.columns if column.name not in text]
+        assert page.evaluate(f"{BOARD}.state") == "done"
+        assert page.evaluate(f"{BOARD}.panels[0].lines.at(-1).steps.at(-1)") == 20
+        assert not page.get_by_text("will not do").count()
+
+
+@pytest.mark.parametrize("width", [400, 1400])
+def test_what_was_done_to_each_column_fits_the_screen(opened, width):
+    page = opened("networks?task=iris_mlp&rules=adam&steps=20", ".board canvas", viewport={"width": width, "height": 900})
+    page.get_by_text("Rules’ numbers, network, data, training").click()
+    page.get_by_role("tab", name="Data").click()
+    file = {"name": "sonar.all-data", "mimeType": "text/csv", "buffer": LOOKALIKES[-1].content}
+    page.locator("input[type=file]").set_input_files(file)
+    told = page.locator("table", has=page.get_by_role("columnheader", name="became"))
+    told.wait_for(timeout=30_000)
+    box = told.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

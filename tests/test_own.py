@@ -20,6 +20,8 @@ from core.words import quoted
 from networks import TASKS, Given, files
 from networks.data import Table
 from networks.files import cifar10_folder, mnist_folder
+from networks.table import csv_table
+from tests.lookalikes import LOOKALIKES
 from tests.test_sources import IMAGES, LABELS, PIXELS, idx, mnist_files, pack, python3_pickle  # noqa: F401 (a fixture)
 from ui import own
 from ui.lesson import GIVEN, Lesson, read_lesson
@@ -322,3 +324,40 @@ def test_two_visitors_of_one_folder_share_its_table(allowed):
     assert isinstance(other[1].source, Given)
     assert one[0].source.table is other[1].source.table
     assert isinstance(one[0].source.table, Table)
+
+
+@pytest.mark.parametrize("lookalike", LOOKALIKES, ids=lambda one: one.name)
+def test_tables_that_people_try_first_train_and_every_column_is_told(lookalike):
+    app = opened()
+    app.text_input(key="networks.target").set_value(lookalike.target)
+    uploaded(app, lookalike.content, lookalike.name)
+    going = app.session_state["networks.going"]
+    going.wait(30)
+    app.run()
+    assert not app.exception
+    assert [warning.value for warning in app.warning] == []
+    told = app.table[1].value
+    names = ", ".join(told["column"]).replace("\\", "")
+    columns = csv_table(lookalike.content, lookalike.target or None).columns
+    assert not [column.name for column in columns if column.name not in names]
+    left_out = ", ".join(told["column"][told["became"].str.startswith("left out")])
+    assert not [name for name in lookalike.dropped if name not in left_out]
+    assert app.session_state["networks.going"].so_far.steps == 10
+
+
+def test_a_batch_that_is_too_large_is_told_and_lowered_and_a_table_has_its_own():
+    app = opened(batch="64")
+    uploaded(app, csv_of(60))
+    assert app.select_slider(key="networks.batch").value == 8
+    assert not app.warning
+    app.select_slider(key="networks.batch").set_value(64).run()
+    app.session_state["networks.going"].wait(30)
+    app.run()
+    assert [warning.value for warning in app.warning] == [
+        "batch = 64 is more than the 42 rows of the training set: 42 are used."
+    ]
+    assert app.session_state["networks.going"].so_far.regime.batch_size == 42
+
+
+def test_the_limit_of_uploads_is_the_servers_own():
+    assert st.get_option("server.maxUploadSize") == 20

@@ -14,8 +14,6 @@ from ui.pickers import rules, slider, word
 
 COLUMNS = 4
 
-SUFFIXES = ["csv", "tsv", "txt", "data", "dat"]
-
 TABLES = (
     "A line a row: numbers, words, dates, yes and no; how cells are parted and whether the first line names them is found out. "
     "What was done to each column is told below the results."
@@ -94,7 +92,7 @@ def hidden(page: str, lesson: Lesson, place: DeltaGenerator, problems: list[str]
 def _files(page: str) -> list[str]:
     """Tasks from files of one's own; what is wrong with a file."""
     one, two, three = st.columns([2, 1, 2])
-    file = one.file_uploader("Your own table (CSV)", type=SUFFIXES, key=f"{page}.file", help=TABLES)
+    file = one.file_uploader("Your own table (CSV)", key=f"{page}.file", help=TABLES)
     target = two.text_input("Its target column", key=f"{page}.target", placeholder="the last one").strip()
     folder = ""
     if root():
