@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.words import brief, cut
 from networks.data import FileTable
 from networks.delimited import COMMA, INFINITE, MISSING, PLAIN, THOUSANDS, Form
 from networks.encoding import Column
@@ -181,13 +182,15 @@ def _targets(name: str, cells: pd.Series, reading: Reading) -> tuple[np.ndarray,
     if whole and (labels or (few and (rarest >= FEWEST or len(values) == 2))):
         _check_classes(name, len(values), len(cells))
         return y, tuple(f"{value:.0f}" for value in values), ()
-    rare = f"Few rows have {name} = {values[counts.argmin()]:.0f}, so it is a number to predict and no class."
+    rare = f"Few rows have {cut(name)} = {values[counts.argmin()]:.0f}, so it is a number to predict and no class."
     return numbers[:, None], (), (rare,) if whole and few else ()
 
 
 def _check_classes(name: str, classes: int, rows: int) -> None:
     if classes > MOST_CLASSES:
-        raise ValueError(f"the target column {name!r} has {classes} classes in {rows} rows: allowed are at most {MOST_CLASSES}")
+        raise ValueError(
+            f"the target column {brief(name)} has {classes} classes in {rows} rows: allowed are at most {MOST_CLASSES}"
+        )
 
 
 def _counts_rows(column: Column, values: np.ndarray) -> bool:

@@ -11,6 +11,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import resample
 from sklearn.utils.class_weight import compute_class_weight
 
+from core.words import brief, cut
 from networks.encoding import Column, listed, one_hot, parted
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def prepared(table: Table, seed: int, preparation: Preparation = Preparation()) 
         filled = [f"{gap} missing, filled with the median; " if gap else "" for gap in gaps]
         became = {i: f"left out: it {why}" for i, why in gone.items()} | dict(zip(words, levels, strict=True))
         became |= {i: f"{gap}{SCALED[scaling]}" for i, gap in zip(measured, filled, strict=True)}
-        told = tuple((column.name, column.read, became[i]) for i, column in enumerate(file.columns))
+        told = tuple((cut(column.name), column.read, became[i]) for i, column in enumerate(file.columns))
     missing = sum(int(np.isnan(part).sum()) for part in parts)
     if missing:
         parts = _filled(parts)
@@ -220,8 +221,8 @@ def in_deviations(y: np.ndarray, train: np.ndarray, name: str) -> tuple[np.ndarr
     """
     mean, deviation = float(y[train].mean()), float(y[train].std())
     if not deviation:
-        raise ValueError(f"the target {name!r} has one value in the training rows, {mean:g}: it must have more")
-    told = f"{name} is a number to predict, told in deviations: 0 is {mean:.4g}, 1 is {deviation:.4g} more."
+        raise ValueError(f"the target {brief(name)} has one value in the training rows, {mean:g}: it must have more")
+    told = f"{cut(name)} is a number to predict, told in deviations: 0 is {mean:.4g}, 1 is {deviation:.4g} more."
     return (y - mean) / deviation, told
 
 
@@ -261,7 +262,7 @@ def _target_told(table: FileTable) -> tuple[str, str, str]:
     """The target's line beside those of the columns."""
     many = len(table.classes)
     what = f"{many} classes: {listed(table.classes)}" if many else "a number to predict, in deviations of the training rows"
-    return table.target, "the target", what
+    return cut(table.target), "the target", what
 
 
 def _were(many: int, what: str) -> str:

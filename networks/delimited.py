@@ -13,6 +13,8 @@ from math import isqrt
 
 import pandas as pd
 
+from core.words import brief
+
 MOST_COLUMNS = 200
 MOST_PIXELS = 32 * 32
 """Only the pixels of square images may be more than MOST_COLUMNS, up to so many, and a label beside them."""
@@ -133,7 +135,7 @@ def form_of(text: str) -> Form:
         return Form(separator, skipped, tuple(f"column {i}" for i in range(1, width + 1)), headed)
     twice, many = Counter(names).most_common(1)[0]
     if many > 1:
-        raise ValueError(f"two columns are called {twice!r}: every column must have its own name")
+        raise ValueError(f"two columns are called {brief(twice)}: every column must have its own name")
     return Form(separator, skipped + _lines_of_first_row(sample, separator), names, headed)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.preprocessing import OneHotEncoder
 
+from core.words import brief, cut
+
 RARE = 0.01
 """Words of a smaller share of the training rows are taken together."""
 
@@ -44,7 +46,7 @@ def parted(columns: Sequence[Column], train: np.ndarray) -> tuple[dict[int, str]
     if len(useless) == len(columns):
         useless = {i: why for i, why in useless.items() if not columns[i].counter}
     if len(useless) == len(columns):
-        told = "; ".join(f"{columns[i].name!r} {why}" for i, why in list(useless.items())[:5])
+        told = "; ".join(f"{brief(columns[i].name)} {why}" for i, why in list(useless.items())[:5])
         raise ValueError(f"no column beside the target says anything: {told}")
     kept = [i for i in range(len(columns)) if i not in useless]
     return useless, [i for i in kept if not columns[i].levels], [i for i in kept if columns[i].levels]
@@ -59,7 +61,7 @@ def _why(column: Column, values: np.ndarray) -> str:
         return "counts the rows, which in a sorted table would give the target away"
     if different == 1 and (len(known) == len(values) or not column.levels):
         value = column.levels[int(known[0])] if column.levels else f"{known[0]:g}"
-        return f"has one value in the training rows, {value}"
+        return f"has one value in the training rows, {cut(value)}"
     if column.levels and different > max(len(known) / 2, MOST_LEVELS / 2):
         return f"has {different} different words in {len(known)} training rows: it names rows"
     whole = not column.levels and different == len(known) > MOST_LEVELS and (known == known.round()).all()
@@ -114,5 +116,5 @@ def check_size(rows: int, features: int) -> None:
 
 def listed(names: Sequence[str], most: int = 6) -> str:
     """The first of them, long ones cut short, and how many more there are."""
-    shown = [name if len(name) <= 24 else f"{name[:23]}…" for name in names[:most]]
+    shown = [cut(name) for name in names[:most]]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

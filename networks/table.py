@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from core.words import brief, cut
 from networks.columns import Written, numbers, table_of, understood, words_of
 from networks.data import FileTable
 from networks.delimited import SEPARATORS, Form, cell_of, cells_of, check_width, encoding_of, form_of, lines_of, text_of
-from networks.encoding import check_size
+from networks.encoding import check_size, listed
 
 LARGEST = 1e30
 """Larger numbers, squared, are beyond what float32 holds."""
@@ -67,8 +68,8 @@ class _File:
         return self.columns[0].index
 
     def cell(self, row: int, column: int) -> str:
-        """A cell of the frame as it stands in the file, cut short."""
-        return cell_of(self.text, self.form, int(self.rows[row]), column)[:40]
+        """A cell as it stands in the file."""
+        return cell_of(self.text, self.form, int(self.rows[row]), column)
 
     def line(self, row: int) -> int:
         return self.lines[int(self.rows[row])]
@@ -79,8 +80,7 @@ def _place(file: _File, target: str | None) -> int:
     names = file.form.names
     if target is not None:
         if target not in names:
-            listed = ", ".join(names[:20]) + (" …" if len(names) > 20 else "")
-            raise ValueError(f"target = {target[:40]!r} is not allowed: it must be one of {listed}")
+            raise ValueError(f"target = {brief(target)} is not allowed: it must be one of {listed(names, 20)}")
         return names.index(target)
     if file.form.wide:
         return next((i for i, name in enumerate(names) if name.lower() in LABELS), 0)
@@ -99,7 +99,7 @@ def _checked_numbers(file: _File, i: int, values: np.ndarray, *, target: bool) -
     name, what = file.form.names[i], "the target column" if target else "column"
     far = np.flatnonzero(np.abs(values) > LARGEST)
     if len(far):
-        told = f"{what} {name!r} has {file.cell(far[0], i)!r} in line {file.line(far[0])}"
+        told = f"{what} {brief(name)} has {brief(file.cell(far[0], i))} in line {file.line(far[0])}"
         infinite = ", not infinite" if np.isinf(values[far[0]]) else ""
         raise ValueError(f"{told}: numbers must be within ±{LARGEST:g}{infinite}")
     if file.columns[i].dtype.kind in "iuf":
@@ -107,11 +107,11 @@ def _checked_numbers(file: _File, i: int, values: np.ndarray, *, target: bool) -
     strays = np.flatnonzero(np.isnan(values) & words_of(file.columns[i]).notna())
     if not len(strays):
         return []
-    told = f"{file.cell(strays[0], i)!r} in line {file.line(strays[0])}"
+    told = f"{brief(file.cell(strays[0], i))} in line {file.line(strays[0])}"
     if target:
-        raise ValueError(f"{what} {name!r} has {told} among its numbers: it must have numbers or words")
+        raise ValueError(f"{what} {brief(name)} has {told} among its numbers: it must have numbers or words")
     more = f" and {len(strays) - 1} more cells are" if len(strays) > 1 else " is"
-    return [f"Column {name} holds numbers, but {told}{more} no number: taken as missing."]
+    return [f"Column {cut(name)} holds numbers, but {told}{more} no number: taken as missing."]
 
 
 def _check_target(file: _File, place: int) -> None:
@@ -119,7 +119,9 @@ def _check_target(file: _File, place: int) -> None:
     gaps = np.flatnonzero(words.isna())
     if len(gaps):
         cell = file.cell(gaps[0], place)
-        none = f", and {cell!r} is none" if cell else ""
-        raise ValueError(f"line {file.line(gaps[0])} has no value in the target column {name!r}: every row must have one{none}")
+        none = f", and {brief(cell)} is none" if cell else ""
+        raise ValueError(
+            f"line {file.line(gaps[0])} has no value in the target column {brief(name)}: every row must have one{none}"
+        )
     if words.nunique() < 2:
-        raise ValueError(f"the target column {name!r} has one value, {file.cell(0, place)}: it must have two or more")
+        raise ValueError(f"the target column {brief(name)} has one value, {cut(file.cell(0, place))}: it must have two or more")

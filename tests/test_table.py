@@ -389,3 +389,34 @@ def test_every_kind_of_column_is_judged_by_its_words():
     columns = cells_of(text := "n;d;w;y\n1,5;2020-01-02;x;yes\n2,5;2020-02-03;y;no\n", form_of(text))
     kinds = [understood(cells, ";") for cells in columns]
     assert kinds == [Reading("numbers", ","), Reading("dates", "%Y-%m-%d"), Reading("words"), Reading("yes or no", "yes")]
+
+
+LONG = "letters " * 700
+"""Too long for any sentence, and not for a line of a file."""
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        (csv_of(head=f"{LONG},{LONG},kind"), None),
+        (csv_of(head=f"{LONG},b,kind", row="inf,{half},{word}"), None),
+        (csv_of(), LONG),
+        (csv_of(head=f"a,b,{LONG}") + "\n1,2,?", None),
+        (csv_of(head=f"a,b,{LONG}", row="{number},{half}," + LONG), None),
+        (csv_of(head=f"{LONG},{LONG}b,kind", row=LONG + ",7,{word}"), None),
+        (f"b,{LONG}\n" + "\n".join(f"{i % 7},{LONG if i == 3 else i * i}" for i in range(40)), None),
+        (csv_of(head=f"a,b,{LONG}"), "c"),
+        (f"a,{LONG}\n" + "\n".join(f"{i % 7},w{i}" for i in range(200)), None),
+    ],
+)
+def test_words_of_a_file_are_cut_in_every_sentence(text, target):
+    with pytest.raises(ValueError, match=r"…") as told:
+        prepared(csv_table(text, target), 0)
+    assert len(str(told.value)) < 300
+
+
+def test_words_of_a_file_are_cut_where_columns_are_told():
+    rows = "\n".join(f"{i * i if i != 9 else LONG},{LONG}{WORDS[i % 2]},{i % 7}.5" for i in range(40))
+    data = prepared(csv_table(f"{LONG}1,{LONG}2,{LONG}3\n{rows}"), 0)
+    assert max(len(text) for line in data.told for text in line) < 150
+    assert max(map(len, data.notes)) < 200
