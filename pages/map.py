@@ -12,7 +12,22 @@ from figures.maps import TOOLS, Panel, Side, maps
 from optimizers import ENTRANTS
 from ui import theory
 from ui.complain import complain
-from ui.grid import COLOURS, Axis, Map, below, boundary, bounded, moved, options_of, played, read_map, shade, shades, swept
+from ui.grid import (
+    COLOURS,
+    Axis,
+    Map,
+    below,
+    beyond,
+    boundary,
+    bounded,
+    moved,
+    options_of,
+    played,
+    read_map,
+    shade,
+    shades,
+    swept,
+)
 from ui.live import live
 from ui.page import begin
 from ui.pickers import axis, other_numbers, surface_and_rules, word
@@ -132,6 +147,9 @@ else:
     for many, what in ((PREVIEW, "A first look"), (WHOLE, "All cells")):
         if halted or (seen == work and many < fine):
             continue
+        if sentence := beyond(chosen, many):
+            complain([sentence])
+            break
         with awaited(PAGE, work, what, status):
             found = computed(chosen, many)
         with place.container():  # only now, so that the last good picture stays till there is another

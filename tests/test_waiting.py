@@ -104,3 +104,15 @@ def test_what_was_stopped_is_not_computed_and_the_last_picture_stays(page, monke
     app.button(key=f"{page}.go on").click().run()
     assert not app.info
     assert app.session_state[f"{page}.seen"] == now
+
+
+@pytest.mark.parametrize(("millions", "whole", "first"), [(2.7, True, True), (2.6, False, True), (0.1, False, False)])
+def test_a_map_that_is_more_than_the_host_allows_is_refused_in_words(millions, whole, first, monkeypatch):
+    monkeypatch.setattr(grid, "MOST", millions * 1e6)
+    app = opened(ROOT / "pages" / "map.py", rules="momentum~nesterov", surface="ravine", steps="20")  # 2 × 65,536 × 20
+    assert not app.exception
+    assert bool(app.warning) != whole
+    assert (app.session_state["map.seen"][1] if first else None) == {(True, True): 256, (False, True): 64}.get((whole, first))
+    if not whole:
+        assert "2 rules × " in app.warning[0].value
+        assert f"{int(millions * 1e6 / (2 * (65536 if first else 4096)))} steps would fit" in app.warning[0].value

@@ -1,5 +1,6 @@
 """What a map is: a race, two of its numbers as axes, and what the cells show. A frozen, hashable spec that is also its link."""
 
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from core import DRIVER, Hyper, Schedule, Surface, Sweep, sweep
+from core.host import set_by_host
 from core.hyper import spread
 from core.rule import Rule
 from core.stability import limit
@@ -35,6 +37,10 @@ COLOURS = {
 
 CORES = min(2, os.cpu_count() or 1)
 """Worker processes for a large map."""
+
+
+MOST = 1e6 * set_by_host("RAVINE_MAP_MILLIONS", 2000)
+"""Steps of runs that a map may take: as many as six rules at all cells for the most steps, if the host does not say less."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +183,18 @@ def values_of(axis: Axis, hyper: Hyper, many: int) -> np.ndarray:
     """(many,) values from low to high, spaced as the number's slider is."""
     values = spread(hyper.scale, axis.low, axis.high, np.linspace(0, 1, many))
     return np.unique(np.clip(np.round(values), axis.low, axis.high)) if hyper.whole else values
+
+
+def beyond(view: Map, many: int) -> str:
+    """Why a map with so many values a side is not computed here, and what would be; empty where it is."""
+    steps, rules, options = int(view.race["steps"]), len(view.shown), options_of(view.race)
+    cells = math.prod(len(values_of(axis, options[axis.name], many)) for axis in (view.across, view.up))
+    if rules * cells * steps <= MOST:
+        return ""
+    fitting = int(MOST / (rules * cells))
+    can = f"{fitting:,} steps would" if fitting else "fewer rules may"
+    what = f"{rules} {'rule' if rules == 1 else 'rules'} × {cells:,} cells × {steps:,} steps"
+    return f"{what} are more than the {MOST / 1e6:,.0f} million steps of runs that this server allows a map: {can} fit."
 
 
 def swept(view: Map, key: str, many: int) -> Sweep:
