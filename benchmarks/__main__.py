@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from benchmarks import race, stage, sweep
+from benchmarks import load, race, stage, sweep
 
 if __name__ == "__main__":
     race.main()
@@ -13,3 +13,5 @@ if __name__ == "__main__":
     subprocess.run([sys.executable, "-m", "benchmarks.networks"], check=True)  # on one thread from its first import on
     print()
     stage.main()
+    print()
+    load.main()

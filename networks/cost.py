@@ -85,9 +85,7 @@ def fork_cost(task: NetworkTask, parents: Sequence[tuple[str, Any]], *, step: in
     return Cost(parent.bytes + child.bytes, child.kept, parent.seconds + child.seconds)
 
 
-def sweep_cost(
-    task: NetworkTask, entrants: Sequence[tuple[str, Any]], axes: Mapping[str, Sequence[float]], **regime: Any
-) -> Cost:
+def sweep_cost(task: NetworkTask, entrants: Sequence[tuple[str, Any]], axes: Mapping[str, Any], **regime: Any) -> Cost:
     """Of a sweep, by the arguments of `networks.sweep.sweep`; of its trainings next to nothing is kept."""
     each = [cost_of(task, [entrant], **regime) for entrant in entrants]
     cells = math.prod(len(values) for values in axes.values())
