@@ -94,12 +94,12 @@ def main() -> None:
         told("alone", dragged(racer))
         before = memory(process)
         for _ in range(10):
-            crowd.enter_context(visit(browser, f"{address}/{TRAINING}", ".board canvas"))
+            crowd.enter_context(visit(browser, f"{address}/{TRAINING}", ".board"))
         racer.bring_to_front()
         told("while ten visitors train", dragged(racer))
         print(f"the server with them: {memory(process) - before:.0f} MB more than before")
     for name, link in LARGEST.items():
-        with server() as address, chromium() as browser, visit(browser, f"{address}/{link}", ".stAlert, .board canvas") as page:
+        with server() as address, chromium() as browser, visit(browser, f"{address}/{link}", ".stAlert, .board") as page:
             process, most = served(), 0.0
             end = time.monotonic() + SECONDS
             while time.monotonic() < end:
