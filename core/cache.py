@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial, update_wrapper
 from threading import Event, RLock
@@ -28,10 +28,24 @@ Key = tuple[Any, ...]
 
 @dataclass
 class Entry:
-    """A result, and the bytes that it and what it is found by take."""
+    """A result under the key it was computed for, the bytes that both take, and those of its parts that may grow."""
 
+    key: Key
     result: Any
     bytes: int = 0
+    parts: list[tuple[Any, int]] = field(default_factory=list)
+
+    def count(self) -> None:
+        self.bytes, self.parts = _weight(self.key), []
+        for one, own, whole in _reached(self.result, beside=self.key[1]):
+            self.bytes += own
+            if not whole and not isinstance(one, _SETTLED):
+                self.parts.append((one, _contents(one)))
+
+    @property
+    def grown(self) -> bool:
+        """Whether it has worked out more for itself since it was counted."""
+        return any(_contents(one) != before for one, before in self.parts)
 
 
 @dataclass
@@ -74,7 +88,8 @@ class Cache:
             with self._lock:
                 if (entry := self._entries.get(key)) is not None:
                     self._entries.move_to_end(key)
-                    self._count(key, entry)  # what it works out for itself makes it grow
+                    if entry.grown:
+                        self._count(entry)
                     return entry.result
                 underway = self._underway.get(key)
                 if underway is None:
@@ -88,21 +103,21 @@ class Cache:
             found = compute()
             mine.result.append(found)
             with self._lock:
-                self._entries[key] = entry = Entry(found)
-                self._count(key, entry)
+                self._entries[key] = entry = Entry(key, found)
+                self._count(entry)
         finally:
             with self._lock:
                 self._underway.pop(key, None)
             mine.ended.set()
         return found
 
-    def _count(self, key: Key, entry: Entry) -> None:
+    def _count(self, entry: Entry) -> None:
         """Count the entry that was used last, and give up what is too much."""
-        now = _size(entry.result, beside=key[1]) + _size(_numbers(key))
-        self.bytes += now - entry.bytes
-        entry.bytes = now
-        if now > LARGEST * self.budget:
-            self._drop(key)
+        self.bytes -= entry.bytes
+        entry.count()
+        self.bytes += entry.bytes
+        if entry.bytes > LARGEST * self.budget:
+            self._drop(entry.key)
         while self.bytes > self.budget:
             self._drop(next(iter(self._entries)))
 
@@ -129,36 +144,53 @@ class Kept(Generic[P, R]):
         self._cache.forget(self._function)
 
 
+_PLAIN = float, int, str
+
+_SETTLED = *_PLAIN, bytes, tuple, frozenset
+"""What never comes to hold more than it does; an array neither."""
+
+
 def _size(what: Any, beside: Iterable[Any] = ()) -> int:
     """Bytes of all that can be reached from something, but not by way of what is `beside` it; arrays whole, and once."""
-    seen, waiting, total = {id(one) for one in beside}, [what], 0
+    return sum(own for _, own, _ in _reached(what, beside))
+
+
+def _reached(what: Any, beside: Iterable[Any]) -> Iterator[tuple[Any, int, bool]]:
+    """All that `_size` counts, each once, with its own bytes, and whether it says itself how many it takes with all in it."""
+    seen, waiting = {id(one) for one in beside}, [what]
     while waiting:
         one = waiting.pop()
         while isinstance(one, np.ndarray) and isinstance(one.base, np.ndarray):  # a view keeps the whole
             one = one.base
-        if one is None or isinstance(one, type) or id(one) in seen:
+        if one is None or id(one) in seen or isinstance(one, type):
             continue
         seen.add(id(one))
         own = getattr(one, "nbytes", None)
         if isinstance(own, int):
-            total += own
+            yield one, own, True
         else:
-            total += sys.getsizeof(one, 0)
+            yield one, sys.getsizeof(one, 0), False
             waiting.extend(_within(one))
-    return total
 
 
-def _numbers(key: Any) -> Any:
-    """The tuples of a key with their numbers; what else is in it, rules and surfaces, is there anyway."""
+def _contents(one: Any) -> int:
+    """What tells whether something holds anything else than it did."""
+    return hash(tuple(map(id, _within(one))))
+
+
+def _weight(key: Any) -> int:
+    """Bytes of the tuples of a key and their numbers; what else is in it, rules and surfaces, is there anyway."""
     if isinstance(key, tuple):
-        return [_numbers(part) for part in key]
-    return key if isinstance(key, float | int | str) else None
+        return sys.getsizeof(key) + sum(map(_weight, key))
+    return sys.getsizeof(key) if isinstance(key, _PLAIN) else 0
 
 
 def _within(one: Any) -> Iterable[Any]:
-    if isinstance(one, Mapping):
+    if isinstance(one, _PLAIN):
+        return ()
+    if isinstance(one, (dict, Mapping)):  # a dict first: it is quickly told
         return [*one.keys(), *one.values()]
-    if isinstance(one, tuple | list | set | frozenset):
+    if isinstance(one, (tuple, list, set, frozenset)):
         return one
     if isinstance(one, partial):
         return one.func, one.args, one.keywords

@@ -179,6 +179,7 @@ _ON_FLOATS = _ANYWHERE | {
     "maximum": "({0} if {0} >= {1} or {0} != {0} else {1})",
     "clip": "({1} if {0} < {1} else {2} if {0} > {2} else {0})",
     "where": "({1} if {0} else {2})",
+    "power": "float(raised({0}, {1}))",
 }
 """The functions of core.maths, written out for floats: the same values bit for bit, without the call."""
 
@@ -257,7 +258,7 @@ def _written(steps: Steps, results: Sequence[str], symbols: Sequence[str], funct
     lines = [f"    {places[name]} = {text(op, [places.get(arg, arg) for arg in args])}" for name, (op, args) in steps.items()]
     given = "".join(f"{places.get(result, result)}, " for result in results)
     source = "\n".join([f"def recorded({', '.join(symbols)}):", *lines, f"    return ({given})"])
-    scope = {**functions, "root": math.sqrt, "fabs": math.fabs, "nan": math.nan, "inf": math.inf}
+    scope = {**functions, "root": math.sqrt, "fabs": math.fabs, "raised": np.power, "nan": math.nan, "inf": math.inf}
     exec(source, scope)  # the text is written above from numbers, operators and the functions in scope alone
     return scope["recorded"]
 

@@ -62,12 +62,16 @@ class Real(float):
 
 Operation = Callable[[Any, Any], Any]
 
+_NUMBERS = float, int
+
 
 def _combined(operation: Operation, a: Any, b: Any, on_numbers: Operation | None = None) -> Any:
     """An operation on a Real and something else, and how it is done on two numbers where floats would raise."""
-    if isinstance(a, float | int) and isinstance(b, float | int):
+    if isinstance(a, _NUMBERS) and isinstance(b, _NUMBERS):
+        if on_numbers is None:
+            return Real(operation(float(a), float(b)))
         with np.errstate(all="ignore"):
-            return Real((on_numbers or operation)(float(a), float(b)))
+            return Real(on_numbers(float(a), float(b)))
     return operation(_plain(a), _plain(b))
 
 
@@ -82,7 +86,10 @@ def real(value: Any) -> Any:
 
 def kin(value: Any, *others: Any) -> Any:
     """The value, a Real where it is a float that stands for or comes of a Real."""
-    return Real(value) if isinstance(value, float) and any(isinstance(other, Real) for other in others) else value
+    for other in others:
+        if isinstance(other, Real):
+            return Real(value) if isinstance(value, float) else value
+    return value
 
 
 def _function(name: str, on_float: Callable[[float], float] | None = None) -> Callable[[Any], Any]:

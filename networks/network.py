@@ -263,9 +263,9 @@ class Network:
 
     def _pieces(self, rows: int, itemsize: int) -> list[slice]:
         """Rows in as few pieces of about one size as one run has room for."""
-        many = -(-rows // max(PIECE // (self.width * itemsize), 1))
-        ends = np.linspace(0, rows, max(many, 1) + 1).round().astype(int).tolist()
-        return [slice(a, b) for a, b in pairwise(ends)]
+        many = max(-(-rows // max(PIECE // (self.width * itemsize), 1)), 1)
+        ends = [round(i * (rows / many)) for i in range(many)]
+        return [slice(a, b) for a, b in pairwise([*ends, rows])]
 
     def _together(self, some: Callable[[slice], None], stack: np.ndarray, rows: int) -> None:
         """Some runs after others, two threads at it."""

@@ -493,7 +493,8 @@ class Trainer:
         for group, held, update in zip(self.groups, self.slots, self.updates, strict=True):
             part, lr = self.x[group.rows], np.multiply(group.hypers["lr"], self.factors[n]).astype(self.x.dtype)
             going = alive[group.rows]
-            if not going.any():
+            on = np.count_nonzero(going)
+            if not on:
                 continue
             try:
                 (moved,), (kept,) = update([part], [gradient[group.rows]], [held], lr, Step.after(n - group.since, {}), [])
@@ -502,7 +503,7 @@ class Trainer:
             except Exception as error:  # one rule's trouble does not take its neighbours
                 self.give_up(group, n + 1, error)
                 continue
-            if not going.all():  # who has ended stays where it is
+            if on < len(going):  # who has ended stays where it is
                 moved = np.where(going[:, None], moved, part)
                 kept = [np.where(going[:, None], new, slot) for slot, new in zip(held, kept, strict=True)]
             part[:] = moved

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 import pytest
 
-from core import simulate, sweep
-from core.cache import CACHE, LARGEST, Cache, _size
+from core import Surface, simulate, sweep
+from core.cache import CACHE, LARGEST, Cache, Entry, _size
 from core.host import memory, set_by_host
 from networks.task import _table
 from optimizers import RULES
@@ -168,6 +168,38 @@ def test_all_that_a_result_holds_is_counted_once():
     whole = np.zeros(1000)
     assert _size([whole[:10], whole[5:], {"again": whole}]) < 9000
     assert _size((lambda: whole,)) > 8000
+
+
+def test_what_is_found_again_is_counted_again_only_where_it_has_grown(monkeypatch):
+    counted, count = [], Entry.count
+    monkeypatch.setattr(Entry, "count", lambda entry: counted.append(entry) or count(entry))
+    cache, late = Cache(10_000_000), []
+
+    def computed(surface: Surface) -> tuple:
+        return simulate(RULES["adam"], surface, steps=400), (lambda: late), {}
+
+    kept = cache.keep(computed)
+
+    def again() -> int:
+        """Bytes after it was asked for by an equal surface that knows more of itself than the one it was computed for."""
+        surface = SURFACES["rosenbrock"].rotated(10.0)
+        assert surface.slack > 0
+        assert kept(surface) is found
+        return cache.bytes
+
+    found = kept(SURFACES["rosenbrock"].rotated(10.0))
+    first = cache.bytes
+    assert {again() for _ in range(3)} == {first}
+    assert len(counted) == 1
+    run, _, words = found
+    second = first + run.gradient.nbytes
+    assert second <= again() < second + 1000
+    late.append(np.zeros(1000))
+    assert second + 8000 <= again() < second + 9000
+    words["more"] = np.zeros(2000)
+    assert second + 24_000 <= again() < second + 26_000
+    assert again() == counted[-1].bytes
+    assert len(counted) == 4
 
 
 LARGE = (runs._run, band._done, grid._swept, insides._dissected, message._field, chain._trained, chain._loaded, _table)

@@ -1,11 +1,15 @@
 """Who waits for work is told how far it is, can stop it and go on, and keeps the last good picture meanwhile."""
 
+import itertools
+import threading
+from types import SimpleNamespace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import sweep
 from tests.test_app import ROOT, opened
-from ui import grid, runs, waiting
+from ui import grid, runs, session, waiting
 from ui.spec import TUNED, Race
 from ui.standings import standings
 from ui.waiting import progress, through
@@ -47,6 +51,15 @@ def test_long_work_tells_how_far_it_is_and_asks_whether_it_is_wanted(told, monke
     assert len(asked) >= 3
     assert told[-1] == max(told) == 1
     assert len(set(told)) >= 3
+
+
+def test_a_loop_that_asks_at_every_turn_looks_at_the_session_every_few_milliseconds(monkeypatch):
+    looks, clock = [], itertools.count()
+    monkeypatch.setattr(session, "st", SimpleNamespace(session_state=SimpleNamespace(get=looks.append)))
+    monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=lambda: next(clock) * session.OFTEN / 16))
+    monkeypatch.setattr(session, "_looked", threading.local())
+    assert not any(session.superseded() for _ in range(1600))
+    assert len(looks) == 100
 
 
 def test_what_is_awaited_shows_its_share_and_can_be_stopped_and_gone_on_with(monkeypatch):

@@ -1,5 +1,7 @@
 """What a session remembers, behind two functions; the link in the address bar is the rest."""
 
+import math
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, Protocol, TypeVar
@@ -18,6 +20,11 @@ class Spec(Protocol):
 
 SETTLED = 3.0
 """Seconds in which a browser has drawn a page. One that is run again before loses what its widgets were set to."""
+
+OFTEN = 0.002
+"""Seconds between two looks at whether the person has moved on: a look costs as much as several steps of a run."""
+
+_looked = threading.local()
 
 S = TypeVar("S", bound=Spec)
 P = ParamSpec("P")
@@ -50,11 +57,14 @@ def settled(since: float) -> bool:
 
 
 def superseded() -> bool:
-    """For long loops, to be asked every few milliseconds: ends the loop when the person has moved on.
+    """For long loops, to be asked as often as they like: ends the loop when the person has moved on.
 
     Streamlit stops a script that was superseded at its next touch of the session, by an exception of its own.
     """
-    st.session_state.get("superseded")
+    now = time.monotonic()
+    if now - getattr(_looked, "last", -math.inf) >= OFTEN:
+        _looked.last = now
+        st.session_state.get("superseded")
     return False
 
 
