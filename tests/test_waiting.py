@@ -59,7 +59,7 @@ def test_a_loop_that_asks_at_every_turn_looks_at_the_session_every_few_milliseco
     monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=lambda: next(clock) * session.OFTEN / 16))
     monkeypatch.setattr(session, "_looked", threading.local())
     assert not any(session.superseded() for _ in range(1600))
-    assert len(looks) == 100
+    assert 90 < len(looks) <= 100
 
 
 def test_what_is_awaited_shows_its_share_and_can_be_stopped_and_gone_on_with(monkeypatch):
