@@ -1,11 +1,13 @@
 """A visitor without a browser: a session over the websocket, which asks for pages and reads what they say."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
@@ -56,3 +58,20 @@ class Visitor:
             if message.WhichOneof("type") == "script_finished":
                 return said
         raise AssertionError(f"{page or 'the first page'} was not done within {seconds} s")
+
+    def stay(self, page: str, query: str, ended: threading.Event) -> None:
+        """Open a page and look on as a browser does: the part of it that asks to be run again and again is, until `ended`."""
+        self.ask(page, query)
+        again, interval, due = BackMsg(), 0.0, float("inf")
+        again.rerun_script.query_string, again.rerun_script.page_name, again.rerun_script.is_auto_rerun = query, page, True
+        while not ended.is_set():
+            try:
+                message = self.heard(0.05)
+            except ConnectionClosed:
+                return
+            if message is not None and message.HasField("auto_rerun"):
+                again.rerun_script.fragment_id, interval = message.auto_rerun.fragment_id, message.auto_rerun.interval
+                due = time.monotonic() + interval
+            if time.monotonic() >= due:
+                due = time.monotonic() + interval
+                self._connection.send(again.SerializeToString())
