@@ -76,6 +76,10 @@ class Cache:
         """
         return Kept(self, function, asked)
 
+    def __contains__(self, key: Key) -> bool:
+        with self._lock:
+            return key in self._entries
+
     def forget(self, function: Callable[..., Any]) -> None:
         """Give up all that is kept of one function."""
         with self._lock:
@@ -137,8 +141,14 @@ class Kept(Generic[P, R]):
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        key = self._function, args, tuple(kwargs.items())
-        return self._cache.result(key, lambda: self._function(*args, **kwargs), self._asked)
+        return self._cache.result(self._key(args, kwargs), lambda: self._function(*args, **kwargs), self._asked)
+
+    def has(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Whether this result is kept."""
+        return self._key(args, kwargs) in self._cache
+
+    def _key(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Key:
+        return self._function, args, tuple(kwargs.items())
 
     def cache_clear(self) -> None:
         self._cache.forget(self._function)

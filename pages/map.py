@@ -16,6 +16,7 @@ from ui.grid import (
     COLOURS,
     Axis,
     Map,
+    ahead,
     below,
     beyond,
     boundary,
@@ -150,7 +151,7 @@ else:
         if sentence := beyond(chosen, many):
             complain([sentence])
             break
-        with awaited(PAGE, work, what, status):
+        with awaited(PAGE, work, what, status, ahead(chosen, many)):
             found = computed(chosen, many)
         with place.container():  # only now, so that the last good picture stays till there is another
             picture(chosen, many, found)

@@ -20,7 +20,8 @@ from networks.sweep import sweep
 from networks.train import small
 from tests import test_cost as here
 from ui import budget
-from ui.budget import HALL, fewer, in_line, refusal
+from ui.budget import HALL, fewer, refusal
+from ui.hall import in_line
 from ui.lesson import Lesson
 from ui.netsweep import NetworkSweep
 from ui.netsweep import Ongoing as Swept

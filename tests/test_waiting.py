@@ -2,17 +2,22 @@
 
 import itertools
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core import sweep
+from core import DRIVER, sweep
+from core.admission import Hall
+from optimizers import ENTRANTS
 from tests.test_app import ROOT, opened
-from ui import grid, runs, session, waiting
-from ui.spec import TUNED, Race
-from ui.standings import standings
-from ui.waiting import progress, through
+from ui import grid, hall, runs, session, waiting
+from ui.effect import FAN, FINE
+from ui.spec import MOST_ENTRANTS, PROTOCOLS, TRIES, TUNED, Race
+from ui.standings import LENGTHS, standings
+from ui.waiting import HEAVY, progress, through
 
 
 @pytest.fixture
@@ -129,3 +134,96 @@ def test_a_map_that_is_more_than_the_host_allows_is_refused_in_words(millions, w
     if not whole:
         assert "2 rules × " in app.warning[0].value
         assert f"{int(millions * 1e6 / (2 * (65536 if first else 4096)))} steps would fit" in app.warning[0].value
+
+
+class Full(Hall):
+    """A hall with one place, which is taken, and so many in line."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(1, 1, 1e9)
+        self.others = [self.enter(n, 0.0, lambda: True, lambda: False) for n in range(1 + line)]
+
+    @property
+    def line(self) -> int:
+        """How many wait."""
+        last = self.enter("last", 0.0, lambda: True, lambda: False)
+        place = self.place(last)
+        self.forget(last)
+        return place - 1
+
+    def empty(self) -> None:
+        for one in self.others:
+            self.forget(one)
+
+
+def test_heavy_work_waits_in_line_where_it_can_be_stopped(monkeypatch):
+    full = Full(2)
+    monkeypatch.setattr(hall, "HALL", full)
+    monkeypatch.setattr(waiting, "superseded", st.stop)  # as a page is left that waits
+
+    def page() -> None:
+        import streamlit as st
+
+        from ui.waiting import HEAVY, awaited, stopped
+
+        place = st.empty()
+        if not stopped("page", "this work"):
+            with awaited("page", "this work", "Cells", place, HEAVY + st.session_state.get("more", 1)):
+                st.caption("At work.")
+
+    app = AppTest.from_function(page).run()
+    assert [bar.proto.text for bar in app.get("progress")] == ["Waiting, 3rd in line."]
+    assert not app.caption
+    assert full.line == 2
+    app.button(key="page.stop.Cells").click().run()
+    assert app.info[0].value.startswith("Stopped")
+    assert not app.get("progress")
+    assert full.line == 2
+    app.session_state["more"] = 0
+    app.button(key="page.go on").click().run()
+    assert app.caption  # what is less waits for nobody
+    app.session_state["more"] = 1
+    full.empty()
+    app.run()
+    assert app.caption
+    assert not app.get("progress")
+    assert full.admitted(full.enter("next", 0.0, lambda: True, lambda: False), 0)
+
+
+def test_a_heavy_map_waits_behind_its_first_look_and_what_is_kept_of_it_does_not(monkeypatch):
+    full = Full(0)
+    monkeypatch.setattr(hall, "HALL", full)
+    monkeypatch.setattr(waiting, "superseded", st.stop)
+    link = {"rules": "momentum", "surface": "ravine", "steps": "21"}
+    grid._swept.cache_clear()
+    monkeypatch.setattr(waiting, "HEAVY", 65536 * 21 - 1)
+    app = opened(ROOT / "pages" / "map.py", **link)
+    assert [bar.proto.text for bar in app.get("progress")] == ["Waiting, 1st in line."]
+    assert app.session_state["map.seen"][1] == 64
+    charts = [chart.proto.spec for chart in app.get("plotly_chart")]
+    assert charts
+    app.button(key="map.stop.All cells").click().run()
+    assert app.info[0].value.startswith("Stopped")
+    assert [chart.proto.spec for chart in app.get("plotly_chart")] == charts
+    assert full.line == 0
+    full.empty()
+    app.button(key="map.go on").click().run()
+    assert app.session_state["map.seen"][1] == 256
+    other = full.enter("other", 0.0, lambda: True, lambda: False)
+    assert full.admitted(other, 0)
+    app = opened(ROOT / "pages" / "map.py", **link, colour="best")
+    assert not app.get("progress")
+    assert app.session_state["map.seen"][1] == 256
+
+
+def test_only_a_large_map_is_heavy():
+    most = DRIVER["steps"].high
+    ordinary = grid.Map(Race("ravine", tuple(ENTRANTS)[:6]), grid.Axis("lr", 1e-3, 1.0), grid.Axis("x", -1.0, 1.0))
+    largest = replace(ordinary, race=ordinary.race.having({"steps": most}))
+    assert len(ordinary.shown) == 6
+    assert grid.ahead(ordinary, 256) == 6 * 65536 * ordinary.race["steps"]
+    assert grid.ahead(replace(ordinary, race=ordinary.race.having({"steps": 300.0})), 256) <= HEAVY
+    assert grid.ahead(largest, 64) <= HEAVY < grid.ahead(largest, 256)
+    assert MOST_ENTRANTS * FINE * most + FAN * most <= HEAVY  # effects
+    assert MOST_ENTRANTS * (TRIES.high + 1) * sum(LENGTHS) * len(PROTOCOLS) <= HEAVY  # who wins under which terms
+    assert MOST_ENTRANTS * (TRIES.high + 1) * most <= HEAVY  # a race

@@ -3,8 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, Self, TypeVar
@@ -15,15 +14,15 @@ from core.admission import Ticket
 from core.jobs import Work, done, nursery
 from networks.cost import Cost
 from networks.train import small
-from ui.budget import HALL, in_line
+from ui.hall import HALL, admitted, place_of
 from ui.session import superseded
 from ui.visitor import Visitor, visitor
 
 SOON = 0.2
 """Seconds that a page waits for work to end."""
 
-LOOK, TIDY = 0.25, 10.0
-"""Seconds between looks at whether it is its turn, and at whether whoever has a result is still there."""
+TIDY = 10.0
+"""Seconds between looks at whether whoever has a result is still there."""
 
 IMPORTED = ("networks.sweep", "networks.train")
 """What the work needs."""
@@ -165,7 +164,7 @@ class Job(Background, Generic[T]):
                 wish.set()
             return wish.is_set()
 
-        with admitted(cost, self.visitor, ended, self._entered) as ticket:
+        with admitted(cost.bytes, self.visitor, ended, self._entered) as ticket:
             if ticket is None:
                 return
             began = time.monotonic()
@@ -183,36 +182,12 @@ class Job(Background, Generic[T]):
 def at_once(work: Work, cost: Cost, shared: Sequence[Any] = ()) -> Any:
     """What a page waits for, in its turn: it says so meanwhile, and moves on when its person does."""
     person, note = visitor(), st.empty()
-    with note, admitted(cost, person, superseded, lambda ticket: note.caption(place_of(ticket) or "Training …")) as ticket:
+    with note, admitted(cost.bytes, person, superseded, lambda one: note.caption(place_of(one) or "Training …")) as ticket:
         if ticket:
             note.empty()
             silent = {"watch": lambda _: None, "progress": lambda _: None}
             return done(nursery(*IMPORTED), work, small, **silent, should_stop=superseded, most=HALL.room, shared=shared)
     return None
-
-
-@contextmanager
-def admitted(
-    cost: Cost, visitor: Visitor, ended: Callable[[], bool], tell: Callable[[Ticket], object] = lambda ticket: None
-) -> Iterator[Ticket | None]:
-    """The time in which work may be done, once it is its turn; None where it has `ended` before. `tell` is called meanwhile."""
-    ticket = HALL.enter(visitor.owner, cost.bytes, lambda: visitor.here, lambda: visitor.gone)
-    tell(ticket)
-    try:
-        while not HALL.admitted(ticket, LOOK):
-            if ended():
-                yield None
-                return
-            tell(ticket)
-        yield ticket
-    finally:
-        HALL.forget(ticket, kept=True)
-
-
-def place_of(ticket: Ticket) -> str:
-    """Where in the line it is, in words; empty where it does not wait."""
-    place = HALL.place(ticket)
-    return f"Waiting, {in_line(place)} in line." if place else ""
 
 
 @cache

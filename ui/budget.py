@@ -1,21 +1,14 @@
 """What one visitor may cost: how much memory and time work may take, and what is said of work that would take more."""
 
 import math
-import os
 from collections.abc import Iterator
 
-from core.admission import Hall
-from core.host import memory, set_by_host
+from core.host import set_by_host
 from networks.cost import Cost
+from ui.hall import GB, HALL
 
-GB = 1_000_000_000
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-PLACES = max(int(set_by_host("RAVINE_JOBS", CORES)), 1)
 LONGEST = 60 * set_by_host("RAVINE_MINUTES", 60)
 """Seconds that work may be expected to take."""
-
-HALL = Hall(PLACES, max(PLACES - 1, 1), GB * set_by_host("RAVINE_MEMORY", memory() / 4 / GB))
-"""Of all visitors; whoever has most at work leaves a place to the others."""
 
 Way = tuple[str, Cost]
 """How it might be done instead, in words, and what that would cost."""
@@ -55,12 +48,6 @@ def fewer(steps: int, cost: Cost) -> Iterator[int]:
 
 def counted(many: int, what: str) -> str:
     return f"{many} {what}" if many == 1 else f"{many} {what}s"
-
-
-def in_line(place: int) -> str:
-    """1st, 2nd, 3rd, 4th …"""
-    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
-    return f"{place}{ending}"
 
 
 def _gigabytes(bytes: float) -> str:

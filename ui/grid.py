@@ -187,14 +187,25 @@ def values_of(axis: Axis, hyper: Hyper, many: int) -> np.ndarray:
 
 def beyond(view: Map, many: int) -> str:
     """Why a map with so many values a side is not computed here, and what would be; empty where it is."""
-    steps, rules, options = int(view.race["steps"]), len(view.shown), options_of(view.race)
-    cells = math.prod(len(values_of(axis, options[axis.name], many)) for axis in (view.across, view.up))
+    steps, rules, cells = int(view.race["steps"]), len(view.shown), cells_of(view, many)
     if rules * cells * steps <= MOST:
         return ""
     fitting = int(MOST / (rules * cells))
     can = f"{fitting:,} steps would" if fitting else "fewer rules may"
     what = f"{rules} {'rule' if rules == 1 else 'rules'} × {cells:,} cells × {steps:,} steps"
     return f"{what} are more than the {MOST / 1e6:,.0f} million steps of runs that this server allows a map: {can} fit."
+
+
+def cells_of(view: Map, many: int) -> int:
+    """How many cells a map with so many values a side has."""
+    options = options_of(view.race)
+    return math.prod(len(values_of(axis, options[axis.name], many)) for axis in (view.across, view.up))
+
+
+def ahead(view: Map, many: int) -> float:
+    """Steps of runs that a map with so many values a side takes yet; the rules whose cells are kept take none."""
+    left = [key for key in view.shown if not _swept.has(*_order((view.across, view.up), view.race, key, many))]
+    return len(left) * cells_of(view, many) * view.race["steps"]
 
 
 def swept(view: Map, key: str, many: int) -> Sweep:
@@ -204,10 +215,18 @@ def swept(view: Map, key: str, many: int) -> Sweep:
 
 def swept_along(axes: Sequence[Axis], race: Race, key: str, many: int) -> Sweep:
     """An entrant run at so many values along each of the axes, which it has."""
+    return _swept(*_order(axes, race, key, many))
+
+
+Order = tuple[Rule, Surface, Point, Numbers, Numbers, Schedule, tuple[tuple[str, tuple[float, ...]], ...], float]
+"""What `_swept` is given."""
+
+
+def _order(axes: Sequence[Axis], race: Race, key: str, many: int) -> Order:
     entrant, options = ENTRANTS[key], options_of(race)
     settings = race.settings_of(entrant)
     taken = {axis.name for axis in axes}
-    return _swept(
+    return (
         entrant.rule,
         race.landscape,
         race.origin,

@@ -3,15 +3,24 @@
 import math
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.admission import Ticket
+from ui.hall import admitted, place_of
+from ui.session import superseded
+from ui.visitor import visitor
+
 SOON, OFTEN = 0.5, 0.2
 """Seconds of work of which nothing is said, and between two news of more."""
+
+HEAVY = 125e6
+"""Steps of runs beyond which work begins in its turn: more than any first look, any effect or any tuning takes, and a map of
+six rules for 300 steps. What takes less is a matter of seconds and waits for nobody."""
 
 T = TypeVar("T")
 
@@ -44,28 +53,41 @@ def through(parts: Collection[T]) -> Iterator[T]:
 
 
 @contextmanager
-def awaited(page: str, work: Hashable, words: str, place: DeltaGenerator) -> Iterator[None]:
-    """The time in which a page does some work, named in `words`; what `progress` is told is shown in an empty place."""
+def awaited(page: str, work: Hashable, words: str, place: DeltaGenerator, runs: float = 0.0) -> Iterator[None]:
+    """The time in which a page does some work, named in `words`; what `progress` is told is shown in an empty place.
+
+    With more than HEAVY steps of `runs` it begins in its turn, and where in the line it is is shown there meanwhile.
+    """
     began, shown, furthest = time.monotonic(), 0.0, 0.0
     bar: DeltaGenerator | None = None
 
-    def heard(whole: float) -> None:
-        nonlocal bar, shown, furthest
-        now, furthest = time.monotonic(), max(furthest, whole)
-        if now - max(began + SOON - OFTEN, shown) < OFTEN:
-            return
+    def show(text: str) -> None:
+        nonlocal bar
         if bar is None:
             one, two = place.container().columns([7, 1], vertical_alignment="center")
             bar = one.empty()
             two.button("Stop", on_click=_stop, args=(page, work), key=f"{page}.stop.{words}", width="stretch")
+        bar.progress(min(furthest, 1.0), text)
+
+    def heard(whole: float) -> None:
+        nonlocal shown, furthest
+        now, furthest = time.monotonic(), max(furthest, whole)
+        if now - max(began + SOON - OFTEN, shown) < OFTEN:
+            return
         left = (now - began) * (1 - furthest) / furthest if furthest > 0.02 else math.nan
         soon = "" if math.isnan(left) else f", about {math.ceil(left)} s left"
-        bar.progress(min(furthest, 1.0), f"{words}: {furthest:.0%}{soon}.")
+        show(f"{words}: {furthest:.0%}{soon}.")
         shown = now
+
+    def waits(ticket: Ticket) -> None:
+        show(place_of(ticket) or f"{words}: 0%.")
 
     token = _HEARD.set(heard)
     try:
-        yield
+        # What a map takes of memory is little beside a training, and what is kept of it has a budget of its own.
+        with admitted(0.0, visitor(), superseded, waits) if runs > HEAVY else nullcontext():
+            began = time.monotonic()
+            yield
     finally:
         _HEARD.reset(token)
     place.empty()
