@@ -23,8 +23,9 @@ WARM, VISITS = 20, 100
 GROWN = 60.0
 """Megabytes that three hundred visits may leave behind."""
 
-REST = 8.0
-"""Seconds after which the server has tidied up."""
+REST, TIDIED = 160.0, 10.0
+"""Seconds after which a lost session is given up, with what it trained, once the next visitor has come; and those in which the
+server tidies up then."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,19 @@ def measured(page: str, visits: int = VISITS) -> Row:
     with started() as (address, process):
         levels = []
         for many in (WARM, visits):
-            for _ in range(many):
-                with visitor(address) as one:
-                    one.visit("" if page == FIRST else page)
+            for _ in range(many - 1):
+                come(address, page)
             time.sleep(REST)
+            come(address, page)
+            time.sleep(TIDIED)
             levels.append(sum(map(resident, [process.pid, *descendants(process.pid)])) / 1e6)
     return Row(page, *levels)
+
+
+def come(address: str, page: str) -> None:
+    """One visit."""
+    with visitor(address) as one:
+        one.visit("" if page == FIRST else page)
 
 
 def resident(process: int) -> int:
