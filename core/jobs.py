@@ -233,8 +233,9 @@ def _work(channel: socket.socket) -> None:
         _send(channel, _packed((kind, what), shared))
 
     def listen() -> None:
-        while channel.recv(1):
-            wish.set()
+        with suppress(OSError):  # who leaves without having read the news resets the connection
+            while channel.recv(1):
+                wish.set()
         os._exit(0)  # nobody is there any more
 
     def progress(share: float) -> None:

@@ -164,28 +164,39 @@ def test_a_nursery_that_has_died_is_replaced(nursery):
     assert nursery.process != before
 
 
-def test_all_ends_with_who_began_it():
-    """Also where that is killed in the middle of a job."""
-    script = """
+@pytest.mark.parametrize("reads", [True, False], ids=["all news read", "news left unread"])
+def test_all_ends_with_who_began_it(reads):
+    """Also where that is killed in the middle of a job; and without a word, whatever lay unread in its socket."""
+    script = f"""
+import time
 from functools import partial
 from core.jobs import Nursery, done
 from tests import test_jobs
 nursery = Nursery(["tests.test_jobs"])
-done(nursery, partial(test_jobs.told_who, 600), test_jobs.same, watch=lambda p: print(p, nursery.process, flush=True),
-     progress=lambda s: None, should_stop=lambda: False, most=1e9)
+def watch(process):
+    print(process, nursery.process, flush=True)
+    time.sleep(0 if {reads} else 600)
+done(nursery, partial(test_jobs.told_who, 600), test_jobs.same, watch=watch, progress=lambda s: None,
+     should_stop=lambda: False, most=1e9)
 """
-    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout
+        assert parent.stderr
         killer = threading.Timer(60, parent.kill)
         killer.start()
         processes = [int(word) for word in parent.stdout.readline().split()]
+        time.sleep(0.5)  # the second piece of news is on its way
         parent.kill()
         killer.cancel()
-    assert len(processes) == 2
-    assert all(ended(process) for process in processes)
+        assert len(processes) == 2
+        assert all(ended(process) for process in processes)
+        assert parent.stderr.read() == ""
 
 
 def told_who(seconds: float, *, watch: Any, **_: Any) -> None:
+    watch(os.getpid())
     watch(os.getpid())
     time.sleep(seconds)
 
