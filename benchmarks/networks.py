@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from networks import TASKS, NetworkTask, network, train
+from networks import TASKS, NetworkTask, train
+from networks.model import network
 from optimizers import RULES
 
 Entrants = Sequence[tuple[str, dict[str, Any]]]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from core import DIVERGENCE_BOUND, sweep
-from core.workers import workers
+from core.engine.workers import workers
 from optimizers import RULES
 from surfaces import SURFACES
 

@@ -8,9 +8,9 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from core.expression import Expr, expr
 from core.hyper import Hyper, LearningRate, declared
-from core.notation import lawful
+from core.symbolic.expression import Expr, expr
+from core.symbolic.notation import lawful
 
 Family = Literal["gradient", "adaptive", "sign", "average"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
@@ -95,7 +95,7 @@ def rule(
     """Declare an update rule from its function: see `Rule`. `lr` is the default learning rate.
 
     Raises ValueError at import when the signature asks for something the driver does not supply, and where the function is
-    more than equations: see `core.notation.lawful`.
+    more than equations: see `core.symbolic.notation.lawful`.
     """
 
     def declare(update: Callable[..., Any]) -> Rule:

@@ -9,12 +9,12 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from core.clocks import aged
+from core.engine.clocks import aged
+from core.engine.step import Step, flat, identity, step_of
 from core.hyper import Hyper, declared
 from core.maths import power
 from core.rule import Rule
 from core.schedule import SCHEDULES, Schedule
-from core.step import Step, flat, identity, step_of
 from core.trajectory import Objective, Trajectory
 
 DIVERGENCE_BOUND = 1e30

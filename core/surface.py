@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from core.formula import Formula
 from core.hyper import Hyper, declared
-from core.notation import lawful
+from core.symbolic.derivative import Formula
+from core.symbolic.notation import lawful
 from core.wells import Place, Point, Points, Valley, listed, nearest, wells_at
 
 Domain = tuple[Point, Point]
@@ -355,7 +355,8 @@ def surface(
     """Declare a surface from its formula f(x, y, *, parameters); a place is points, or their function of the parameters.
 
     Minima may also be curves, `Valley`s; a global one has a `point`. `everywhere`: see Surface.
-    Raises ValueError at import where the formula is more than equations, see `core.notation.lawful`, or has no derivative.
+    Raises ValueError at import where the formula is more than equations, see `core.symbolic.notation.lawful`, or has no
+    derivative.
     """
 
     def declare(function: Callable[..., Any]) -> Surface:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from core.engine.workers import workers
 from core.rule import Rule
 from core.simulate import (
     DIVERGENCE_BOUND,
@@ -27,7 +28,6 @@ from core.simulate import (
 )
 from core.surface import ANGLE, Family, Surface
 from core.trajectory import Trajectory
-from core.workers import workers
 
 RUNS = 8192
 """Runs that go side by side: few enough that they and their state stay in the processor's cache."""

@@ -70,3 +70,11 @@ def predictions(truth: np.ndarray, said: np.ndarray, colour: str) -> go.Figure:
     figure.update_xaxes(title="is")
     figure.update_yaxes(title="predicted")
     return figure
+
+
+def signed(weights: np.ndarray) -> np.ndarray:
+    """Weights (n, height, width) as pictures, blue below zero and red above, each on its own scale."""
+    low, zero, high = (np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) for colour in theme.SIGNED)
+    largest = np.abs(weights).max(axis=(1, 2), keepdims=True)
+    share = (weights / np.where(largest > 0, largest, 1))[..., None]
+    return np.where(share < 0, zero + (zero - low) * share, zero + (high - zero) * share).astype(np.uint8)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from networks import sources
-from networks.models import CNN, MLP, Reader
-from networks.recurrent import GRU, LSTM, RNN
-from networks.task import Given, NetworkTask
-from networks.train import Training, fork, train
+from networks.data import sources
+from networks.model.architectures import CNN, MLP, Reader
+from networks.model.layers.recurrent import GRU, LSTM, RNN
+from networks.tasks import Given, NetworkTask
+from networks.training.train import Training, fork, train
 
 _DIGIT, _IMAGE = (1, 8, 8), (1, 28, 28)
 _EVERY = (

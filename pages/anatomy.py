@@ -8,13 +8,13 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core import SCHEDULES
+from experiments.race.spec import EACH, TUNED, Race, read_link
 from optimizers import ENTRANTS
 from surfaces import SURFACES
-from ui.live import live
 from ui.page import begin
-from ui.pickers import word
 from ui.session import recall, remember
-from ui.spec import EACH, TUNED, Race, read_link
+from ui.widgets.live import live
+from ui.widgets.pickers import word
 
 PAGE = "anatomy"
 FIRST = Race("rosenbrock", ("adam",), EACH, numbers=(("adam.lr", 0.1), ("steps", 200.0)))

@@ -8,18 +8,29 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from experiments.backprop.derivation import Weight, general, of_delta, of_weight, table
+from experiments.backprop.spec import (
+    CHOICES,
+    COMMON,
+    Look,
+    read_hidden,
+    read_look,
+    rows_of,
+    trained,
+    written,
+)
+from experiments.backprop.words import name_of, on, rows_by_layer, seen, told
+from experiments.race.ranking import number
+from experiments.schema import row, whole
 from figures import chain as figures
 from figures.maps import TOOLS
-from networks.chain import EXPLODING, FLAT, VANISHING, Chain, Level, by_difference, chained, levels, place_of
-from ui.chain import CHOICES, COMMON, Look, read_hidden, read_look, rows_of, sizes_of, strip_of, trained, written
+from networks.analysis.backprop import EXPLODING, FLAT, VANISHING, Chain, Level, by_difference, chained, levels, place_of
 from ui.complain import complain
-from ui.delta import name_of, on, rows_by_layer, seen, told
-from ui.derivation import Weight, general, of_delta, of_weight, table
 from ui.page import begin
-from ui.pickers import slider, word
-from ui.ranking import number
-from ui.received import row, selected, whole
+from ui.received import selected
 from ui.session import recall, remember
+from ui.widgets.pickers import slider, word
+from ui.widgets.strips import sizes_of, strip_of
 
 PAGE = "backprop"
 FIRST = Look("moons_mlp", (5, 5, 5, 5), "sigmoid", "torch", "sgd", (("layer", 3.0), ("to", 2.0)))

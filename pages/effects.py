@@ -4,20 +4,21 @@ import numpy as np
 import streamlit as st
 
 from core import Sweep, Trajectory
-from core.notation import symbol
+from core.symbolic.notation import symbol
+from experiments.effects.spec import FAN, NEAR, SHOWS, Effect, best, fan, profile, read_effect, sentences, ticks, told, width
+from experiments.host import through
+from experiments.map.spec import Axis, options_of, values_of
+from experiments.race import theory
+from experiments.race.ranking import number
+from experiments.race.spec import SHARED, Race
 from figures import effects, theme
 from figures.maps import TOOLS, Side
 from optimizers import ENTRANTS
-from ui import theory
 from ui.complain import complain
-from ui.effect import FAN, NEAR, SHOWS, Effect, best, fan, profile, read_effect, sentences, ticks, told, width
-from ui.grid import Axis, options_of, values_of
 from ui.page import begin
-from ui.pickers import axis, other_numbers, surface_and_rules, word
-from ui.ranking import number
 from ui.session import recall, remember
-from ui.spec import SHARED, Race
-from ui.waiting import awaited, stopped, through
+from ui.waiting import awaited, stopped
+from ui.widgets.pickers import axis, other_numbers, surface_and_rules, word
 
 PAGE = "effects"
 FIRST = Effect(

@@ -7,12 +7,9 @@ import numpy as np
 import streamlit as st
 
 from core import Sweep
-from core.notation import symbol
-from figures.maps import TOOLS, Panel, Side, maps
-from optimizers import ENTRANTS
-from ui import theory
-from ui.complain import complain
-from ui.grid import (
+from core.symbolic.notation import symbol
+from experiments.host import through
+from experiments.map.spec import (
     COLOURS,
     Axis,
     Map,
@@ -25,18 +22,23 @@ from ui.grid import (
     options_of,
     played,
     read_map,
-    shade,
     shades,
     swept,
 )
-from ui.live import live
+from experiments.race import theory
+from experiments.race.ranking import number
+from experiments.race.spec import SHARED, Race
+from experiments.schema import row, text, whole
+from figures.maps import TOOLS, Panel, Side, maps
+from optimizers import ENTRANTS
+from ui.complain import complain
 from ui.page import begin
-from ui.pickers import axis, other_numbers, surface_and_rules, word
-from ui.ranking import number
-from ui.received import row, selected, text, whole
+from ui.received import selected
 from ui.session import recall, remember
-from ui.spec import SHARED, Race
-from ui.waiting import awaited, stopped, through
+from ui.waiting import awaited, stopped
+from ui.widgets.live import live
+from ui.widgets.pickers import axis, other_numbers, surface_and_rules, word
+from ui.widgets.shades import shade
 
 PAGE = "map"
 FIRST = Map(

@@ -5,20 +5,20 @@ from dataclasses import replace
 import streamlit as st
 
 from core import SCHEDULES
-from core.notation import equations, formula
+from core.symbolic.notation import equations, formula
+from experiments.race.finder import found, marks, words
+from experiments.race.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, TUNINGS, Race, read_link
+from experiments.race.standings import LENGTHS, standings
 from figures.finder import curve
 from figures.maps import TOOLS
 from figures.theme import rule_colours
 from optimizers import ENTRANTS
 from surfaces import SURFACES
-from ui.finder import found, marks, words
-from ui.live import live
 from ui.page import begin
-from ui.pickers import surface_and_rules, word
 from ui.session import recall, remember
-from ui.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, TUNINGS, Race, read_link
-from ui.standings import LENGTHS, standings
 from ui.waiting import awaited, stopped
+from ui.widgets.live import live
+from ui.widgets.pickers import surface_and_rules, word
 
 PAGE = "race"
 COLOURS = rule_colours(ENTRANTS)

@@ -5,16 +5,16 @@ from functools import partial
 
 import streamlit as st
 
-from core.notation import symbol
+from core.symbolic.notation import symbol
+from experiments.network_sweep.spec import NetworkSweep, Ongoing, read_sweep
+from experiments.training.spec import Lesson
 from networks import TASKS
 from ui.complain import complain
-from ui.lesson import Lesson
-from ui.netform import picked
-from ui.netsweep import NetworkSweep, Ongoing, read_sweep
-from ui.own import tasks
 from ui.page import begin
 from ui.session import recall, remember, returned, settled
-from ui.swept import picture
+from ui.widgets.netform import picked
+from ui.widgets.own import tasks
+from ui.widgets.swept import picture
 
 PAGE = "sweep"
 RULES = ("sgd", "momentum", "rmsprop", "adam")

@@ -6,26 +6,26 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
+from experiments.training.run import Ongoing, lesson_of
+from experiments.training.spec import Lesson, read_lesson
+from experiments.training.words import ends, mistakes, sentences, standing, theorem, verdict
 from figures import networks as figures
 from figures import theme
 from networks import Training
-from networks.inits import INITS
-from networks.report import absent, by_class, confusion, first_weights, predicted
+from networks.analysis.report import absent, by_class, confusion, first_weights, predicted
+from networks.model.parameters import INITS
 from optimizers import ENTRANTS
-from ui.board import board
-from ui.board.message import pack, state_of
-from ui.carry import taken_along
-from ui.columns import columns_told
 from ui.complain import complain, plain
-from ui.forks import forks, offer
-from ui.form import form
-from ui.gallery import gallery
-from ui.lesson import Lesson, read_lesson
-from ui.ongoing import Ongoing, lesson_of
-from ui.outcome import ends, mistakes, sentences, signed, standing, theorem, verdict
-from ui.own import tasks
+from ui.components.board import board
+from ui.components.board.message import pack, state_of
 from ui.page import begin
 from ui.session import recall, remember, returned, settled
+from ui.widgets.carry import taken_along
+from ui.widgets.columns import columns_told
+from ui.widgets.forks import forks, offer
+from ui.widgets.form import form
+from ui.widgets.gallery import gallery
+from ui.widgets.own import tasks
 
 PAGE = "networks"
 FIRST = Lesson(
@@ -152,7 +152,7 @@ def inside(going: Ongoing) -> None:
             st.html(gallery(pictures, captions, side=84))
     if (weights := first_weights(training, run, 2 * MANY)) is not None:
         st.markdown("**What the first units look for**: blue where ink speaks against, red where it speaks for")
-        st.html(gallery(signed(weights), [""] * len(weights), side=64))
+        st.html(gallery(figures.signed(weights), [""] * len(weights), side=64))
 
 
 begin("Networks, side by side")

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from networks import Training
-from networks.layers import SeededDropout
-from networks.losses import Loss
+from networks.model.layers.plain import SeededDropout
+from networks.model.losses import Loss
 from optimizers import ENTRANTS
 
 Parameters = Iterator[nn.Parameter]

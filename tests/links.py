@@ -5,19 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core import SCHEDULES, Hyper
+from experiments.backprop.spec import CHOICES as OF_LOOKS
+from experiments.backprop.spec import COMMON as OF_LOOK
+from experiments.backprop.spec import FLAT_TASKS
+from experiments.effects.spec import SHOWS
+from experiments.map.spec import COLOURS, options_of
+from experiments.network_sweep.spec import LR, VALUES, beside
+from experiments.network_sweep.spec import options_of as of_sweep
+from experiments.race.spec import LOOKS, PROTOCOLS, SEPARATOR, TUNINGS, Race
+from experiments.training.spec import HIDDEN, Lesson
 from networks import TASKS
-from networks.sweep import MEASURES
+from networks.training.sweep import MEASURES
 from optimizers import ENTRANTS, RULES
 from surfaces import SURFACES
-from ui.chain import CHOICES as OF_LOOKS
-from ui.chain import COMMON as OF_LOOK
-from ui.chain import FLAT_TASKS
-from ui.effect import SHOWS
-from ui.grid import COLOURS, options_of
-from ui.lesson import HIDDEN, Lesson
-from ui.netsweep import LR, VALUES, beside
-from ui.netsweep import options_of as of_sweep
-from ui.spec import LOOKS, PROTOCOLS, SEPARATOR, TUNINGS, Race
 
 Link = dict[str, str]
 

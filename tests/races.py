@@ -1,6 +1,6 @@
 """Races that several tests run."""
 
-from ui.spec import SHARED, Race
+from experiments.race.spec import SHARED, Race
 
 
 def leaving(key: str, *more: str) -> Race:

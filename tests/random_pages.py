@@ -16,8 +16,8 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from networks.export import checkpoint, curves, script
-from networks.tensorboard import events
+from networks.export.script import checkpoint, curves, script
+from networks.export.tensorboard import events
 from tests.links import PAGES, Link, spoilt
 from tests.scripts import Apart, apart
 

@@ -14,15 +14,29 @@ import pytest
 
 from optimizers import ENTRANTS, RULES, entrants_of, rules_in
 from surfaces import SURFACES, surfaces_in
-from tests import test_rules, test_surfaces
+from tests.optimizers import test_rules
+from tests.surfaces import test_surfaces
 from ui.page import called
 
 ROOT = Path(__file__).parents[1]
 
 MAY_IMPORT = {
-    "app.py": {"streamlit", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
-    "pages": {"streamlit", "numpy", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
-    "ui": {"streamlit", "starlette", "numpy", "PIL", "ui", "figures", "core", "optimizers", "surfaces", "networks"},
+    "app.py": {"streamlit", "ui", "experiments", "figures", "core", "optimizers", "surfaces", "networks"},
+    "pages": {"streamlit", "numpy", "ui", "experiments", "figures", "core", "optimizers", "surfaces", "networks"},
+    "ui": {
+        "streamlit",
+        "starlette",
+        "numpy",
+        "PIL",
+        "ui",
+        "experiments",
+        "figures",
+        "core",
+        "optimizers",
+        "surfaces",
+        "networks",
+    },
+    "experiments": {"numpy", "experiments", "core", "optimizers", "surfaces", "networks"},
     "figures": {"plotly", "numpy", "figures", "core"},
     "networks": {"torch", "sklearn", "scipy", "pandas", "threadpoolctl", "numpy", "networks", "core", "optimizers"},
     "optimizers": {"core"},
@@ -76,7 +90,7 @@ def test_imports_are_seen():
     assert imported(hidden) == {"torch", "plotly", ".", "numpy", "os"}
 
 
-@pytest.mark.parametrize("part", ["core", "ui", "figures"])
+@pytest.mark.parametrize("part", ["core", "experiments", "ui", "figures"])
 def test_nothing_below_pages_knows_a_rule_or_a_surface_by_name(part):
     told = {str(file.relative_to(ROOT)): names for file in files(part) if (names := names_told(file.read_text()))}
     assert not told
@@ -284,7 +298,7 @@ WELL = """
 
 
 def conform(rules: ModuleType) -> None:
-    """The suite of tests/test_rules.py on every rule of a package."""
+    """The suite of tests/optimizers/test_rules.py on every rule of a package."""
     for entrant in entrants_of(rules_in(rules)).values():
         rule = entrant.rule
         for problem in test_rules.TAME:

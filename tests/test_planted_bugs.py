@@ -12,9 +12,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PARTS = ("core", "optimizers", "surfaces", "networks", "tests")
 
-PATHS = ("tests/test_rules.py", "tests/test_simulate.py", "tests/test_sweep.py")
-THEORY = ("tests/test_stability.py", "tests/test_clocks.py", "tests/test_notation.py")
-LAYERS, NETWORKS, TRAINING = ("tests/test_layers.py",), ("tests/test_networks.py",), ("tests/test_train.py",)
+PATHS = ("tests/optimizers/test_rules.py", "tests/core/test_simulate.py", "tests/core/test_sweep.py")
+THEORY = ("tests/core/test_stability.py", "tests/core/test_clocks.py", "tests/core/test_notation.py")
+LAYERS, NETWORKS, TRAINING = (
+    ("tests/networks/test_layers.py",),
+    ("tests/networks/test_networks.py",),
+    ("tests/networks/test_train.py",),
+)
 
 ADAMS_STEPS = "equals_torch and adam and ravine"
 RECORDS = "value_belongs and (rosenbrock or ravine)"
@@ -84,7 +88,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             PATHS,
             DIVERGENCE,
-            "core/step.py",
+            "core/engine/step.py",
             "moved.append(part - lr * (direction if decay is None else direction + decay * part))",
             "moved.append(maths.clip(part - lr * (direction if decay is None else direction + decay * part), -2.0, 2.0))",
             id="positions clipped to the plot",
@@ -100,7 +104,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             THEORY,
             "equally_fast_from_here",
-            "core/stability.py",
+            "core/study/stability.py",
             "if after - before > 3 and last - first > WIDE * last:",
             "if False:",
             id="one value of an interval called fastest",
@@ -116,7 +120,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             THEORY,
             "every_slot_has_its_equation and rprop",
-            "core/notation.py",
+            "core/symbolic/notation.py",
             "                yield slot, value\n",
             "",
             id="a statement lost in the equations",
@@ -124,7 +128,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             LAYERS,
             BACKPROPAGATION,
-            "networks/layers.py",
+            "networks/model/layers/plain.py",
             "delta.sum(axis=-1, out=into[1])",
             "into[1][:] = 0",
             id="no slope for the biases",
@@ -132,7 +136,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             LAYERS,
             THROUGH_TIME,
-            "networks/recurrent.py",
+            "networks/model/layers/recurrent.py",
             "0 if carried is None else of_cell * carried",
             "of_cell * high",
             id="forget gate's slope by the new cell",
@@ -140,7 +144,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             LAYERS,
             MASKS,
-            "networks/layers.py",
+            "networks/model/layers/plain.py",
             "np.random.PCG64([seed, 2, self.step])",
             "np.random.PCG64()",
             id="dropout drawn without a seed",
@@ -148,7 +152,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             TRAINING,
             ONE_STREAM,
-            "networks/train.py",
+            "networks/training/train.py",
             "        which = self.which if len(x) > 1 else None\n",
             "        x, y, which = x.repeat(self.runs, 0), y.repeat(self.runs, 0), None\n"
             "        x[-1], y[-1] = self.x_train[self.streams[0][n - 1]], self.y_train[self.streams[0][n - 1]]\n",
@@ -157,7 +161,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             TRAINING,
             COUNTS,
-            "networks/train.py",
+            "networks/training/train.py",
             "self.groups[i] = replace(group, since=parent.groups[owner].since)",
             "pass",
             id="a fork counts its steps anew",
@@ -165,7 +169,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             NETWORKS,
             VARIANCES,
-            "networks/inits.py",
+            "networks/model/parameters.py",
             "math.sqrt(2 / block.fan_in)",
             "math.sqrt(2 / block.fan_out)",
             id="He by the outputs",

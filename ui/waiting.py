@@ -2,18 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
-from typing import TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core.admission import Ticket
-from ui.hall import admitted, place_of
-from ui.session import superseded
-from ui.visitor import visitor
+from core.hosting.admission import Ticket
+from experiments.hall import admitted, place_of
+from experiments.host import heard, host, superseded
 
 SOON, OFTEN = 0.5, 0.2
 """Seconds of work of which nothing is said, and between two news of more."""
@@ -21,35 +18,6 @@ SOON, OFTEN = 0.5, 0.2
 HEAVY = 125e6
 """Steps of runs beyond which work begins in its turn: more than any first look, any effect or any tuning takes, and a map of
 six rules for 300 steps. What takes less is a matter of seconds and waits for nobody."""
-
-T = TypeVar("T")
-
-
-def _unheard(share: float) -> None:
-    """Nobody waits."""
-
-
-_HEARD: ContextVar[Callable[[float], None]] = ContextVar("heard", default=_unheard)
-
-
-def progress(share: float) -> None:
-    """For long loops, to tell whoever waits how far they are."""
-    _HEARD.get()(share)
-
-
-def through(parts: Collection[T]) -> Iterator[T]:
-    """The parts of some work, one after another; what `progress` is told meanwhile is of the one that is at work."""
-    outer = _HEARD.get()
-    for i, part in enumerate(parts):
-        if outer is not _unheard:
-
-            def heard(share: float, done: int = i) -> None:
-                outer((done + share) / len(parts))
-
-            _HEARD.set(heard)
-            heard(0.0)
-        yield part
-    _HEARD.set(outer)
 
 
 @contextmanager
@@ -69,7 +37,7 @@ def awaited(page: str, work: Hashable, words: str, place: DeltaGenerator, runs: 
             two.button("Stop", on_click=_stop, args=(page, work), key=f"{page}.stop.{words}", width="stretch")
         bar.progress(min(furthest, 1.0), text)
 
-    def heard(whole: float) -> None:
+    def listen(whole: float) -> None:
         nonlocal shown, furthest
         now, furthest = time.monotonic(), max(furthest, whole)
         if now - max(began + SOON - OFTEN, shown) < OFTEN:
@@ -82,14 +50,10 @@ def awaited(page: str, work: Hashable, words: str, place: DeltaGenerator, runs: 
     def waits(ticket: Ticket) -> None:
         show(place_of(ticket) or f"{words}: 0%.")
 
-    token = _HEARD.set(heard)
-    try:
-        # What a map takes of memory is little beside a training, and what is kept of it has a budget of its own.
-        with admitted(0.0, visitor(), superseded, waits) if runs > HEAVY else nullcontext():
-            began = time.monotonic()
-            yield
-    finally:
-        _HEARD.reset(token)
+    # What a map takes of memory is little beside a training, and what is kept of it has a budget of its own.
+    with heard(listen), admitted(0.0, host().visitor(), superseded, waits) if runs > HEAVY else nullcontext():
+        began = time.monotonic()
+        yield
     place.empty()
 
 

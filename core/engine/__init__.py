@@ -1,0 +1,1 @@
+"""How a run is driven: one step, the slots that count steps, worker processes."""

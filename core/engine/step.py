@@ -1,0 +1,181 @@
+"""One step of a run, told once: what happens to the gradient, the rule, and x ← x − lr·(direction + weight_decay·x).
+
+It runs as it stands on whatever arrays an objective wants. Where the objective is elementwise arithmetic too, both are
+recorded once with symbols and written out as one flat function, of floats for a single run or of arrays for many, which is
+several times faster and the same bit for bit.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from core import maths
+from core.rule import Rule
+from core.symbolic.expression import Expr, Function, expr, hoisted, parts_of
+
+Parts = Sequence[Any]
+"""Parameters, gradients or slots: one array (parameters, runs), or one number a coordinate."""
+
+
+def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> Callable[..., tuple[list[Any], list[Any]]]:
+    """A function (x, g, slots, lr, t, draw) → next x and slots, each a list of parts; a part's slots are a sequence.
+
+    `numbers` are the rule's hyperparameters but lr, and those settings of the loop that `effects` says are on.
+    """
+    hypers = {name: numbers[name] for name in rule.hypers if name != "lr"}
+    update = rule.update if rule.slots else lambda *args, **kwargs: (rule.update(*args, **kwargs),)
+    chain = list(before(effects, numbers))
+    decay = numbers.get("weight_decay")
+    wants_t, wants_x = "t" in rule.needs, "x" in rule.needs
+
+    def updated(*args: Any, **supplied: Any) -> Any:
+        try:
+            return update(*args, **supplied, **hypers)
+        except ArithmeticError:  # numbers that are floats raise where arrays hold inf or nan
+            return update(*args, **{name: maths.real(value) for name, value in (supplied | hypers).items()})
+
+    def step(x: Parts, g: Parts, slots: Sequence[Parts], lr: Any, t: Any, draw: Parts) -> tuple[list[Any], list[Any]]:
+        for effect in chain:
+            g = effect(g, x, draw)
+        moved, kept = [], []
+        supplied = {"t": t} if wants_t else {}
+        for part, slope, held in zip(x, g, slots, strict=True):
+            if wants_x:
+                supplied["x"] = part
+            direction, *new = updated(slope, *held, **supplied)
+            moved.append(part - lr * (direction if decay is None else direction + decay * part))
+            kept.append(new)
+        return moved, kept
+
+    return step
+
+
+def before(effects: frozenset[str], numbers: Mapping[str, Any]) -> Iterator[Callable[[Parts, Parts, Parts], Parts]]:
+    """What happens to the gradient before the rule sees it, in order; effects that are off are not there."""
+    if "l2" in effects:
+        yield lambda g, x, draw: [slope + numbers["l2"] * part for slope, part in zip(g, x, strict=True)]
+    if "noise" in effects:
+        yield lambda g, x, draw: [slope + numbers["noise"] * n for slope, n in zip(g, draw, strict=True)]
+    if "clip_value" in effects:
+        yield lambda g, x, draw: [maths.clip(slope, -numbers["clip_value"], numbers["clip_value"]) for slope in g]
+    if "clip_norm" in effects:
+
+        def shorten(g: Parts, x: Parts, draw: Parts) -> Parts:
+            coordinates = [c for slope in g for c in (slope if isinstance(slope, np.ndarray) else (slope,))]
+            norm = maths.sqrt(reduce(add, [c * c for c in coordinates]))
+            share = numbers["clip_norm"] / maths.maximum(norm, numbers["clip_norm"])
+            return [slope * share for slope in g]
+
+        yield shorten
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Gradient and step of a rule on an objective, as functions of floats or of arrays (runs,).
+
+    once    (*numbers, *constants) → what can be computed of them before the first step
+    step    (*x, *slots, *powers, loss, lr, t, *draw, *numbers, *constants, *once) → (*x, *slots, *powers, loss)
+    powers  the hyperparameters b whose running products b**t are carried along
+
+    A slot has one number a coordinate, numbers are the rule's hyperparameters but lr, then the effects in alphabetical order,
+    and constants are what the objective's partials take after the coordinates. The loss that is returned is that of the x
+    that was given, which has parts in common with the gradient there; none is asked for or returned without a `height`.
+    """
+
+    once: Function
+    step: Function
+    powers: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def flat(
+    rule: Rule,
+    effects: frozenset[str],
+    parameters: int,
+    partials: Callable[..., Sequence[Any]],
+    constants: int,
+    *,
+    height: Callable[..., Any] | None = None,
+    floats: bool,
+) -> Flat | None:
+    """For one run with `floats`, else for arrays.
+
+    None for a rule or an objective that does more than elementwise arithmetic, and on arrays where a part of the next state
+    is the same for all runs.
+    """
+
+    def symbols(letter: str, many: int = parameters) -> list[Expr]:
+        return [Expr("symbol", f"{letter}_{i}") for i in range(many)]
+
+    names = [name for name in rule.hypers if name != "lr"] + sorted(effects)
+    numbers = {name: Expr("symbol", f"h_{name}") for name in names}  # h_: no name of a paper's meets one of ours
+    x, draw, fixed = symbols("x"), symbols("n"), symbols("c", constants)
+    slots = [[Expr("symbol", f"s{i}_{part}") for i in range(len(rule.slots))] for part in range(parameters)]
+    lr, t = Expr("symbol", "lr"), Expr("symbol", "t")
+    try:
+        g = [expr(slope) for slope in partials(*x, *fixed)]
+        moved, kept = step_of(rule, effects, numbers)(x, g, slots, lr, t, draw)
+        loss = [expr(height(*x, *fixed))] if height else []
+    except (TypeError, AttributeError):
+        return None
+    outputs = [expr(value) for value in (*moved, *_by_slot(kept))]
+    state = [*x, *_by_slot(slots)]
+    if not floats and not all(any(e in state for e in parts_of([output])) for output in (*loss, *g, *outputs)):
+        return None
+    raised = [e.args[0] for e in parts_of(outputs) if e.op == "power" and e.args[1] is t]
+    powers = {name: Expr("symbol", f"p_{name}") for name, number in numbers.items() if number in raised}
+    told = [Expr("symbol", "loss") for _ in loss]
+    changing = [*state, *powers.values(), *told, lr, t, *(draw if "noise" in effects else ())]
+    once, step = hoisted(
+        [*outputs, *(power * numbers[name] for name, power in powers.items()), *loss],
+        [symbol.args[0] for symbol in changing],
+        [symbol.args[0] for symbol in (*numbers.values(), *fixed)],
+        on_floats=floats,
+        known={("power", f"h_{name}", "t"): f"p_{name}" for name in powers},
+    )
+    return Flat(once, step, tuple(powers))
+
+
+def _by_slot(slots: Sequence[Sequence[Any]]) -> list[Any]:
+    """The slots of each part, as all parts of the first slot, then all of the next."""
+    return [slot for together in zip(*slots, strict=True) for slot in together]
+
+
+class Step(maths.Real):
+    """The step's number t, from 1, as rules on arrays see it.
+
+    `beta**t` of a hyperparameter is kept as a running product: it costs a multiplication, not a power, and it is the same
+    for one number and for an array of them, bit for bit.
+    """
+
+    powers: dict[Any, tuple[float, Any]]
+
+    @classmethod
+    def after(cls, steps: float, powers: dict[Any, tuple[float, Any]]) -> "Step":
+        """The step after so many; `powers` is kept from step to step."""
+        t = cls(steps + 1)
+        t.powers = powers
+        return t
+
+    def __rpow__(self, base: Any, modulo: None = None) -> Any:
+        done, product = self.powers.get(identity(base), (None, None))
+        if done is None:
+            return maths.power(base, float(self))
+        for _ in range(int(self - done)):
+            product = product * base
+        self.powers[identity(base)] = float(self), product
+        return maths.kin(product, base)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if ufunc is np.power and inputs[1] is self:
+            return self.__rpow__(inputs[0])
+        return getattr(ufunc, method)(*(float(i) if i is self else i for i in inputs), **kwargs)
+
+
+def identity(value: Any) -> Any:
+    """What tells one hyperparameter's value from another's: the number itself, or which array it is."""
+    return value if isinstance(value, float) else id(value)

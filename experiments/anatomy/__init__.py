@@ -1,0 +1,1 @@
+"""The anatomy: the inside of every step of one rule's run."""

@@ -1,0 +1,203 @@
+"""The inside of every step of a race's only run, as the stage draws it: numbers, and how they are laid out."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from core import DRIVER, Schedule, Surface, sweep
+from core.rule import Rule
+from core.study.anatomy import Anatomy, Line, dissect
+from core.study.stability import DAMPINGS, damping, modes
+from core.surface import Point
+from core.symbolic.notation import Tree, written
+from experiments.host import kept, superseded
+from experiments.race import theory
+from experiments.race.ranking import number
+from experiments.race.run import Numbers, trajectories
+from experiments.race.spec import Race
+from optimizers import ENTRANTS
+
+TRIALS = 128
+"""Learning rates that are tried at a time for the largest that survives."""
+
+
+@dataclass
+class Numbered:
+    """Arrays (steps, parameters), each known by its place."""
+
+    rows: np.ndarray
+    arrays: list[np.ndarray] = field(default_factory=list)
+
+    def place(self, array: Any) -> int:
+        """Keep an array (steps, parameters or 1) and say where."""
+        array = np.asarray(array, dtype=np.float64)
+        self.arrays.append(np.broadcast_to(array, (len(array), 2))[self.rows])
+        return len(self.arrays) - 1
+
+    @property
+    def stacked(self) -> np.ndarray:
+        """(arrays, rows, parameters) float32."""
+        with np.errstate(over="ignore"):
+            return np.array(self.arrays, dtype=np.float32).reshape(len(self.arrays), len(self.rows), 2)
+
+
+def insides(race: Race, frames: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What the stage is told of the steps that follow the given `frames` (steps of the run), and their numbers."""
+    (key,) = race.entrants
+    rule, anatomy = ENTRANTS[key].rule, anatomy_of(race)
+    if not anatomy.steps:
+        return {"insides": None}, {}
+    kept = Numbered(np.minimum(frames, anatomy.steps - 1))
+    surface, x = race.landscape, anatomy.run.x[: anatomy.steps, 0]
+    with np.errstate(all="ignore"):
+        slopes = anatomy.run.gradient[: anatomy.steps, 0]
+        curvatures, steep = modes(surface, x)
+        flat = np.stack([-steep[:, 1], steep[:, 0]], axis=-1)
+        (low, high), along = curvatures.T, [(axis * slopes).sum(axis=1) for axis in (flat, steep)]
+        newton = -(flat.T * along[0] / low + steep.T * along[1] / high).T
+        newton = np.where(np.isfinite(newton), newton, np.nan)
+        sizes = anatomy.run.lr[: anatomy.steps] * curvatures
+    edge = theory.limit_of(race, key)
+    header = {
+        "lines": [*(_laid_out(line, kept) for line in anatomy.lines), _update(race, anatomy, kept)],
+        "moved": kept.place(anatomy.moved),
+        "slope": kept.place(slopes),
+        "newton": kept.place(newton),
+        "curvatures": kept.place(curvatures),
+        "axis": kept.place(steep),  # of the larger curvature; the other is at right angles to it
+        "sizes": kept.place(sizes),
+        "limit": edge,
+        "damping": None if edge is None else kept.place(_dampings(race, key, sizes)),
+        "dampings": DAMPINGS,
+        "slots": [
+            {"name": written(name), "kind": anatomy.kinds[name], "value": kept.place(anatomy.slot(name))} for name in rule.slots
+        ],
+        "charts": [
+            {"title": title, "unit": unit, "value": kept.place(values), "scale": scale}
+            for title, unit, values, scale in (
+                ("Size of each coordinate’s step", " lr", anatomy.stride, "peak"),
+                ("Way of each coordinate so far", " lr", np.cumsum(anatomy.stride, axis=0), "linear"),
+                ("Effective learning rate, logarithmic; a gap is a step uphill", "", anatomy.effective, "log"),
+                ("Angle of the step to −gradient", "°", anatomy.angle_to(-slopes)[:, None], "angle"),
+                ("Angle of the step to Newton’s", "°", anatomy.angle_to(newton)[:, None], "angle"),
+            )
+        ],
+        "steps": anatomy.steps,
+        "why": why(race),
+    }
+    return {"insides": header}, {"inside": kept.stacked}
+
+
+def anatomy_of(race: Race) -> Anatomy:
+    """The race's only run, taken apart."""
+    (key,) = race.entrants
+    entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
+    hypers = tuple((name, settings[name]) for name in entrant.rule.hypers)
+    driver = tuple((name, settings[name]) for name in DRIVER)
+    return _dissected(entrant.rule, race.landscape, race.origin, hypers, driver, race.decline)
+
+
+@kept
+def _dissected(rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers, schedule: Schedule) -> Anatomy:
+    return dissect(rule, surface, start=start, hypers=dict(hypers), schedule=schedule, **dict(driver))
+
+
+def why(race: Race) -> str:
+    """Why the run diverged, as far as can be said; empty where it did not."""
+    (key,) = race.entrants
+    run, anatomy = trajectories(race)[key], anatomy_of(race)
+    if not run.diverged[0] or not anatomy.steps:
+        return ""
+    told = f"It left every bound at step {int(run.stopped[0])}."
+    edge = theory.limit_of(race, key)
+    x = anatomy.run.x[: anatomy.steps, 0]
+    if edge is not None:
+        with np.errstate(all="ignore"):
+            curvatures, axes = modes(race.landscape, x)
+        past = np.flatnonzero(anatomy.run.lr[: anatomy.steps, 0] * curvatures[:, 1] > edge)
+        if len(past):
+            first = int(past[0])
+            steep, (across, up) = float(curvatures[first, 1]), axes[first]
+            told += (
+                f" The first step past the limit was step {first + 1}: along {_heading(across, up)} the curvature was "
+                f"{number(steep)}, so lr·λ was {number(float(anatomy.run.lr[first, 0]) * steep)} where at most "
+                f"{number(edge)} is stable; there no lr above {number(edge / steep)} is."
+            )
+    survivor = largest_survivor(race, key)
+    if survivor is None:
+        return told + " By trial, no learning rate below this one stays within them either."
+    return told + f" By trial, all learning rates up to {number(survivor)} stay within them over these steps."
+
+
+def largest_survivor(race: Race, key: str) -> float | None:
+    """The largest learning rate, to a thousandth or so, at which, as at all smaller ones tried, the run does not diverge."""
+    entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
+    low, high = entrant.hypers["lr"].low, settings["lr"]
+    if high <= low:
+        return None
+    hypers = {name: settings[name] for name in entrant.rule.hypers if name != "lr"}
+    driver: dict[str, Any] = {name: settings[name] for name in DRIVER}
+    for _ in range(2):  # coarse, then between the last that survives and the first that does not
+        axes = {"lr": np.geomspace(low, high, TRIALS)}
+        found = sweep(
+            entrant.rule,
+            race.landscape,
+            axes=axes,
+            start=race.origin,
+            hypers=hypers,
+            schedule=race.decline,
+            should_stop=superseded,
+            **driver,
+        )
+        dead = np.flatnonzero(found.stopped <= found.steps)
+        if not len(dead):
+            return float(high)
+        if not dead[0]:
+            return None
+        low, high = axes["lr"][dead[0] - 1], axes["lr"][dead[0]]
+    return float(low)
+
+
+def _heading(across: float, up: float) -> str:
+    return f"the axis at {math.degrees(math.atan2(up, across)) % 180:.0f}°"
+
+
+def _dampings(race: Race, key: str, sizes: np.ndarray) -> np.ndarray:
+    rule, settings = ENTRANTS[key].rule, race.settings_of(ENTRANTS[key])
+    return damping(rule, {name: settings[name] for name in rule.hypers}, sizes)
+
+
+def _update(race: Race, anatomy: Anatomy, kept: Numbered) -> dict[str, Any]:
+    """The driver's own line, laid out likewise: x ← x − lr·(Δ + λx), without the decay where there is none."""
+    (key,) = race.entrants
+    decay, x = race.settings_of(ENTRANTS[key])["weight_decay"], anatomy.run.x[:, 0]
+    place = ["name", ("x", "", False), {"at": kept.place(x[: anatomy.steps])}]
+    direction = ["name", ("Δ", "", False), {"at": kept.place(anatomy.direction)}]
+    lr = ["name", ("lr", "", False), {"at": kept.place(anatomy.run.lr[: anatomy.steps])}]
+    whole = ["in", ["+", direction, ["times", ["name", ("λ", "", False), decay], place]]] if decay else direction
+    return {
+        "target": ("x", "", False),
+        "tree": ["-", place, ["times", lr, whole]],
+        "terms": [],
+        "value": kept.place(x[1 : anatomy.steps + 1]),
+    }
+
+
+def _laid_out(line: Line, kept: Numbered) -> dict[str, Any]:
+    """A line whose names carry what is known of them: how they are written, and their number or its place."""
+    values = {name: value if isinstance(value, float) else {"at": kept.place(value)} for name, value in line.given.items()}
+
+    def told(tree: Tree) -> Tree:
+        kind, *parts = tree
+        if kind == "name":
+            return ["name", written(parts[0]), values[parts[0]]]
+        return [kind, *(told(part) if isinstance(part, list) else part for part in parts)]
+
+    return {
+        "target": written(line.equation.target) if line.equation.target else ("Δ", "", False),
+        "tree": told(line.equation.tree),
+        "terms": [kept.place(term) for term in line.terms],
+        "value": kept.place(line.value),
+    }

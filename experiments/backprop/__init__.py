@@ -1,0 +1,1 @@
+"""Backpropagation: the chain rule with the numbers of one network."""

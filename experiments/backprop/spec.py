@@ -1,0 +1,181 @@
+"""Which network is looked at, on which rows, at which weight: a frozen, hashable spec that is also its link."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from core import Hyper
+from core.words import quoted
+from experiments.host import kept
+from experiments.job import at_once
+from experiments.race.spec import Control, Numbered
+from networks import TASKS, NetworkTask, train
+from networks.analysis.backprop import fully_connected
+from networks.data.prepare import Data
+from networks.model.architectures import MLP
+from networks.model.layers.plain import BENDS
+from networks.model.losses import LOSSES
+from networks.model.parameters import INITS
+from networks.training.cost import cost_of
+from optimizers import RULES
+
+MOST_LAYERS, MOST_UNITS = 10, 64
+BATCH = 64
+"""Rows of a minibatch, in the training before."""
+
+STEPS = Hyper(0, 500, whole=True, name="steps", default=0, help="Minibatches the network has been trained on before.")
+ROWS = Hyper(1, 256, "log", whole=True, name="rows", default=1, help="Rows that are looked at together: 1, or a minibatch.")
+ROW = Hyper(0, 9999, whole=True, name="row", default=0, help="Which row of the training set, or the first of several.")
+SEED = Hyper(0, 9999, whole=True, name="seed", default=0, help="Which split, first parameters and order of the batches.")
+LAYER = Hyper(1, MOST_LAYERS + 1, whole=True, name="layer", default=1, help="Which layer the weight belongs to.")
+TO = Hyper(1, 9999, whole=True, name="to", default=1, help="The unit of this layer that the weight leads to.")
+FROM = Hyper(
+    1, 9999, whole=True, name="from", default=1, help="The unit of the layer before, or the input, that it comes from."
+)
+COMMON = {hyper.name: Control(hyper.name, "", hyper) for hyper in (STEPS, ROWS, ROW, SEED, LAYER, TO, FROM)}
+
+
+def _fully_connected() -> Iterator[NetworkTask]:
+    """The first of those tasks that differ in no more than their layers."""
+    known = set()
+    for task in TASKS.values():
+        if fully_connected(task.model) and (task.source, task.loss) not in known:
+            known.add((task.source, task.loss))
+            yield task
+
+
+FLAT_TASKS = {task.key: task for task in _fully_connected()}
+
+
+def title_of(task: NetworkTask) -> str:
+    """What is learned by which loss; the layers are not the task's own here."""
+    return f"{task.title.partition(',')[0]}, {LOSSES[task.loss].title.lower()}"
+
+
+@dataclass(frozen=True)
+class Look(Numbered):
+    """A task's network with layers of one's own, trained by a rule; `numbers` holds what differs from its default."""
+
+    task: str
+    hidden: tuple[int, ...]
+    activation: str
+    init: str
+    rule: str
+    numbers: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def controls(self) -> dict[str, Control]:
+        """Every number, by its name in the link."""
+        return COMMON | {f"{self.rule}.lr": Control(f"{self.rule}.lr", self.rule, RULES[self.rule].hypers["lr"])}
+
+    @property
+    def network_task(self) -> NetworkTask:
+        return replace(FLAT_TASKS[self.task], kind=MLP(self.hidden, self.activation), init=self.init)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Inputs, units of each layer, outputs."""
+        return tuple(shape[0] for shape in self.network_task.model.shapes[::2]) + self.network_task.model.shapes[-1]
+
+    @property
+    def most(self) -> dict[str, int]:
+        """How many layers there are, units that the weight may lead to and units that it may come from."""
+        layer = min(int(self["layer"]), len(self.widths) - 1)
+        return {"layer": len(self.widths) - 1, "to": self.widths[layer], "from": self.widths[layer - 1]}
+
+    @property
+    def weight(self) -> tuple[int, int, int]:
+        """Layer, unit it leads to, unit it comes from, from 0; the nearest there is."""
+        layer, to, source = (min(int(self[name]), most) - 1 for name, most in self.most.items())
+        return layer, to, source
+
+    def link(self) -> dict[str, str]:
+        """The query parameters that restore this."""
+        controls = self.controls
+        numbers = {name: controls[name].write(value) for name, value in self.numbers}
+        own = {"task": self.task, "hidden": written(self.hidden), "activation": self.activation, "init": self.init}
+        return {**own, "rule": self.rule, **numbers}
+
+
+CHOICES: Mapping[str, Mapping[str, str]] = {
+    "task": {key: title_of(task) for key, task in FLAT_TASKS.items()},
+    "activation": {key: bend.title for key, bend in BENDS.items()},
+    "init": {key: init.title for key, init in INITS.items()},
+    "rule": {key: rule.title for key, rule in RULES.items()},
+}
+"""What is picked by name: its titles."""
+
+
+def written(hidden: Sequence[int]) -> str:
+    """Widths as they are typed: 16-16-16."""
+    return "-".join(map(str, hidden))
+
+
+def read_hidden(text: str) -> tuple[int, ...]:
+    """The widths of the hidden layers; ValueError says in one sentence what is allowed."""
+    words = text.strip().replace("–", "-").split("-")
+    widths = tuple(int(word) for word in words if word.strip().isdecimal() and len(word) <= MOST_UNITS)
+    if len(widths) < len(words) or len(widths) > MOST_LAYERS or not all(1 <= width <= MOST_UNITS for width in widths):
+        allowed = f"1 to {MOST_LAYERS} widths from 1 to {MOST_UNITS}, as in 16-16-16"
+        raise ValueError(f"hidden = {quoted(text)} is not allowed: it must be {allowed}")
+    return widths
+
+
+def read_look(link: Mapping[str, str], default: Look) -> tuple[Look, list[str]]:
+    """What a link asks to look at, and a sentence for each thing in it that could not be granted."""
+    if not link:
+        return default, []
+    problems: list[str] = []
+    chosen = {}
+    for name, options in CHOICES.items():
+        chosen[name] = link.get(name, getattr(default, name))
+        if chosen[name] not in options:
+            usual = getattr(default, name)
+            problems.append(f"The link's {name} {quoted(chosen[name])} is unknown: {usual} is shown instead.")
+            chosen[name] = usual
+    hidden = default.hidden
+    try:
+        hidden = read_hidden(link.get("hidden", written(hidden)))
+    except ValueError as error:
+        problems.append(f"The link's {error}; {written(hidden)} is shown instead.")
+    look, more = Look(hidden=hidden, **chosen).reading({name: link[name] for name in link.keys() - {*CHOICES, "hidden"}})
+    problems += more
+    for name, most in look.most.items():
+        if look[name] > most:
+            allowed = f"it must be from 1 to {most} in this network"
+            problems.append(f"The link's {name} = {look[name]:g} is not allowed: {allowed}; {most} is used instead.")
+    return look, problems
+
+
+def rows_of(look: Look) -> tuple[Data, np.ndarray, list[str]]:
+    """The data, which rows of its training set are looked at, (rows,), from the first on and round again; and complaints."""
+    data = _loaded(replace(FLAT_TASKS[look.task], kind=MLP()), int(look["seed"]))
+    many, first = len(data.y_train), int(look["row"])
+    wrong = []
+    if first >= many:
+        wrong = [f"row = {first} is not allowed: it must be from 0 to {many - 1}, the training set; {many - 1} is shown."]
+    return data, (min(first, many - 1) + np.arange(min(int(look["rows"]), many))) % many, wrong
+
+
+def trained(look: Look) -> tuple[np.ndarray, int]:
+    """The network's parameters (P,) float64, and after how many steps: fewer than wanted where the next one diverges."""
+    return _trained(look.network_task, look.rule, look[f"{look.rule}.lr"], int(look["steps"]), int(look["seed"]))
+
+
+@kept
+def _loaded(task: NetworkTask, seed: int) -> Data:
+    return task.load(seed)
+
+
+@kept
+def _trained(task: NetworkTask, rule: str, lr: float, steps: int, seed: int) -> tuple[np.ndarray, int]:
+    if not steps:
+        return task.model.initial(seed), 0
+    batch = min(BATCH, len(_loaded(replace(task, kind=MLP()), seed).y_train))
+    regime = {"steps": steps, "batch_size": batch, "seed": (seed,), "dtype": "float64"}
+    entrants = [(rule, {"lr": lr})]
+    training = at_once(partial(train, task, entrants=entrants, **regime), cost_of(task, entrants, **regime), (task,))
+    last = int(training.stopped[0]) - 1
+    return (training.x[0], steps) if last >= steps else _trained(task, rule, lr, last, seed)

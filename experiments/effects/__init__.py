@@ -1,0 +1,1 @@
+"""Effects: what one number of a race does along its whole range."""

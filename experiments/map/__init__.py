@@ -1,0 +1,1 @@
+"""The map: two numbers of a race as axes, one run a cell."""

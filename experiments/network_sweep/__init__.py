@@ -1,0 +1,1 @@
+"""A sweep over a network: rules along lr and one more number."""

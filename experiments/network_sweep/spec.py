@@ -1,0 +1,201 @@
+"""A sweep over a network: a lesson's rules along lr, and one more number. A frozen, hashable spec that is also its link."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from core import Hyper
+from core.hosting.jobs import Work
+from core.words import cut, quoted
+from experiments.budget import Way, counted, fewer, refusal, told
+from experiments.job import Job
+from experiments.map.spec import Axis, checked_axis, values_of
+from experiments.training.spec import COMMON as OF_LESSONS
+from experiments.training.spec import STEPS, Lesson, read_lesson
+from networks import TASKS, NetworkTask
+from networks.training.cost import Cost, sweep_cost
+from networks.training.sweep import MEASURES, Measure, Sweep, measures_of, numbers_of, sweep
+
+MOST_RULES = 6
+MOST_STEPS = 1000
+COMMON = {**OF_LESSONS, STEPS.name: replace(OF_LESSONS[STEPS.name], hyper=replace(STEPS, high=MOST_STEPS))}
+"""The numbers that all rules have in common, with steps few enough for a sweep."""
+
+LR = Axis("lr", 1e-4, 10.0)
+VALUES = {False: (8, 16, 32), True: (8, 16)}
+"""Values along each axis that may be chosen: of one axis, and of two."""
+
+
+@dataclass(frozen=True)
+class NetworkSweep:
+    """A lesson whose rules are trained at `many` learning rates, and as many values of another number, if there is one.
+
+    `shows` is one of MEASURES.
+    """
+
+    lesson: Lesson
+    lr: Axis = LR
+    other: Axis | None = None
+    many: int = VALUES[False][1]
+    shows: str = next(iter(MEASURES))
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        return (self.lr,) if self.other is None else (self.lr, self.other)
+
+    @property
+    def names(self) -> set[str]:
+        return {axis.name for axis in self.axes}
+
+    @property
+    def shown(self) -> list[str]:
+        """The rules that have all numbers that are axes."""
+        return [key for key in self.lesson.rules if self.names <= numbers_of(key).keys()]
+
+    @property
+    def measure(self) -> Measure:
+        return MEASURES[self.shows]
+
+    @property
+    def work(self) -> "NetworkSweep":
+        """What is to be trained, whatever is shown of it."""
+        return replace(self, shows=next(iter(MEASURES)))
+
+    @property
+    def runs(self) -> int:
+        return math.prod(map(len, self.values.values())) * len(self.shown) * len(self.lesson.seeds)
+
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        """What is tried along each axis, in as many digits as a link has."""
+        options = options_of(self.lesson)
+        every = {axis.name: values_of(axis, options[axis.name], self.many) for axis in self.axes}
+        return {name: np.array([float(f"{value:.6g}") for value in values]) for name, values in every.items()}
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As `networks.training.sweep.sweep` takes them, beside the task."""
+        entrants = [(key, numbers) for key, numbers in self.lesson.entrants if key in self.shown]
+        return {"entrants": entrants, "axes": self.values, **self.lesson.regime}
+
+    def link(self) -> dict[str, str]:
+        link = {**self.lesson.link(), "axis": self.lr.link, "values": str(self.many), "shows": self.shows}
+        return link if self.other is None else link | {"other": self.other.link}
+
+    def trained_at(self, best: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+        """The link of a lesson in which each of some rules has the numbers that are given."""
+        lesson = replace(self.lesson, rules=tuple(best))
+        controls = lesson.controls
+        numbers = {}
+        for key, own in best.items():
+            for name, value in own.items():
+                numbers[f"{key}.{name}" if f"{key}.{name}" in controls else name] = value
+        return lesson.having(numbers).link()
+
+
+def options_of(lesson: Lesson) -> dict[str, Hyper]:
+    """Every number of the lesson's rules that can be an axis."""
+    return {name: hyper for key in lesson.rules for name, hyper in numbers_of(key).items()}
+
+
+def read_sweep(
+    link: Mapping[str, str], default: NetworkSweep, tasks: Mapping[str, NetworkTask] = TASKS
+) -> tuple[NetworkSweep, list[str]]:
+    """The sweep a link asks for, of one of the `tasks`, and a sentence for each thing in it that could not be granted."""
+    own = ("axis", "other", "values", "shows")
+    lesson, problems = read_lesson({name: text for name, text in link.items() if name not in own}, default.lesson, tasks)
+    if len(lesson.rules) > MOST_RULES:
+        problems.append(f"The link asks for {len(lesson.rules)} rules: the first {MOST_RULES} are swept.")
+        lesson = replace(lesson, rules=lesson.rules[:MOST_RULES]).having({})
+    if lesson[STEPS.name] > MOST_STEPS:
+        problems.append(f"The link's steps = {lesson[STEPS.name]:g} are too many for a sweep: {MOST_STEPS} are used instead.")
+        lesson = lesson.having({STEPS.name: MOST_STEPS})
+    options = options_of(lesson)
+    axes: dict[str, Axis | None] = {"axis": default.lr, "other": default.other if not link else None}
+    for side, offered in (("axis", {LR.name: options[LR.name]}), ("other", beside(options))):
+        if side in link:
+            try:
+                axes[side] = checked_axis(side, link[side], offered)
+            except ValueError as error:
+                problems.append(f"The link's {error}; it is left out.")
+    lr, other = axes["axis"] or LR, axes["other"]
+    allowed = VALUES[other is not None]
+    many = default.many if default.many in allowed else allowed[0]
+    if "values" in link:
+        if link["values"] in map(str, allowed):
+            many = int(link["values"])
+        else:
+            said = f"it must be one of {', '.join(map(str, allowed))}; {many} is used instead"
+            problems.append(f"The link's values = {cut(link['values'])} is not allowed: {said}.")
+    shows = link.get("shows", default.shows)
+    if shows not in measures_of(lesson.work):
+        if "shows" in link:
+            problems.append(f"The link's shows {quoted(shows)} is unknown here: {default.shows} is shown instead.")
+        shows = next(iter(MEASURES))
+    return NetworkSweep(lesson, lr, other, many, shows), problems
+
+
+def beside(options: Mapping[str, Hyper]) -> dict[str, Hyper]:
+    """The numbers that can be the other axis."""
+    return {name: hyper for name, hyper in options.items() if name != LR.name}
+
+
+@dataclass
+class Ongoing(Job[Sweep]):
+    """A sweep beside the page: what there is of it so far, and how to end it and to go on with it."""
+
+    work: NetworkSweep
+    task: NetworkTask = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.task = self.work.lesson.work.fitted(self.work.lesson.seeds[0])
+
+    def ordered(self) -> Work:
+        return partial(sweep, self.task, after=self.so_far, **self.work.arguments)
+
+    def shared(self) -> Sequence[Any]:
+        return (self.task,)
+
+    def cost(self) -> Cost:
+        return sweep_cost(self.task, **self.work.arguments)
+
+    def refused(self) -> str:
+        what = f"{counted(self.work.runs, 'run')} of this network with {self.task.model.parameters:,} parameters"
+        return refusal(what, self.cost(), _ways(self.work, self.task))
+
+    def go_on(self) -> None:
+        self.start()
+
+    @property
+    def complete(self) -> bool:
+        return self.so_far is not None and self.so_far.complete
+
+    @property
+    def words(self) -> str:
+        """How far it is."""
+        if self.complete:
+            return f"{self.work.runs} runs, trained in {told(self.seconds)}. Every change of a number trains anew."
+        if self.waiting:
+            return self.waiting
+        known = self.share > 0.02 and not self.stopped
+        left = f", about {told(self.seconds * (1 - self.share) / self.share)} left" if known else ""
+        return f"{self.share:.0%} of {self.work.runs} runs are trained{left}."
+
+
+def _ways(work: NetworkSweep, task: NetworkTask) -> Iterator[Way]:
+    """What might be swept instead: fewer steps, values, rules, seeds."""
+    arguments: dict[str, Any] = work.arguments
+    for steps in fewer(arguments["steps"], sweep_cost(task, **arguments)):
+        yield f"{steps} steps", sweep_cost(task, **{**arguments, "steps": steps})
+    keys = [key for key in work.lesson.rules if key in work.shown]
+    for many in reversed([many for many in VALUES[work.other is not None] if many <= work.many]):
+        for seeds in [choice for choice in (5, 3, 1) if choice <= len(work.lesson.seeds)]:
+            for rules in range(len(keys), 0, -1):
+                less = replace(work, many=many).arguments
+                less |= {"entrants": less["entrants"][:rules], "seed": work.lesson.seeds[:seeds]}
+                words = f"{many} values, {counted(rules, 'rule')} and {counted(seeds, 'seed')}"
+                yield words, sweep_cost(task, **less)

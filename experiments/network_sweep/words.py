@@ -1,0 +1,146 @@
+"""What a sweep over a network came to: each rule's best numbers, how much room there is about them, and who wins."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.symbolic.notation import symbol
+from experiments.race.ranking import number
+from networks.analysis.paired import lead
+from networks.training.sweep import Cell, Measure, Sweep
+
+NEAR = 1.1
+"""A loss is about as good as the best when it is within this factor of it."""
+
+POINT = 0.01
+"""An accuracy is, when it is no more than this below."""
+
+LEAST = 1e-16
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one entrant came to; arrays are (*axes).
+
+    low, middle, high  of its seeds, with five the middle three and with three all; infinite where they diverged, NaN where it
+                       is not yet trained
+    lost               int, how many seeds diverged
+    best               the place of the best middle, None where there is none
+    """
+
+    low: np.ndarray
+    middle: np.ndarray
+    high: np.ndarray
+    lost: np.ndarray
+    best: Cell | None
+
+
+def outcome(found: Sweep, measure: Measure, entrant: int) -> Outcome:
+    """What an entrant came to by a measure."""
+    values, done = found.outcomes[measure.key][entrant].astype(float), found.done[entrant]
+    ordered = np.sort(np.where(np.isnan(values), measure.worst, values), axis=-1)
+    seeds = ordered.shape[-1]
+    low, middle, high = (np.where(done, ordered[..., i], np.nan) for i in (seeds // 4, seeds // 2, seeds - 1 - seeds // 4))
+    lost = (np.isnan(values) & done[..., None]).sum(axis=-1)
+    level = np.where(np.isfinite(middle), -middle if measure.rises else middle, np.inf)
+    best = tuple(int(i) for i in np.unravel_index(level.argmin(), level.shape)) if np.isfinite(level).any() else None
+    return Outcome(low, middle, high, lost, best)
+
+
+def as_good(told: Outcome, measure: Measure) -> float:
+    """How bad the middle may be to be about as good as the best; ValueError where there is no best."""
+    if told.best is None:
+        raise ValueError("there is no best: every run diverged")
+    best = float(told.middle[told.best])
+    return best - POINT if measure.rises else max(NEAR * best, LEAST)
+
+
+def about(measure: Measure) -> str:
+    """What counts as about as good, in words."""
+    return f"within {100 * POINT:g} point of it" if measure.rises else f"within {100 * (NEAR - 1):g} % of it"
+
+
+def width(values: np.ndarray, told: Outcome, measure: Measure) -> float:
+    """Decades of the number (values,), one axis, over which the line through what was trained is about as good as the best."""
+    done = ~np.isnan(told.middle)
+    if told.best is None or done.sum() < 2:
+        return 0.0
+    level, middle = as_good(told, measure), told.middle[done]
+    above = level - middle if measure.rises else np.log10(np.maximum(middle, LEAST)) - np.log10(level)
+    total = 0.0
+    for a, b, decades in zip(above, above[1:], np.diff(np.log10(values[done])), strict=False):
+        if np.isfinite(a) and np.isfinite(b):  # beside a diverged run there is no line
+            total += decades * (float(a <= 0) if (a <= 0) == (b <= 0) else abs(min(a, b)) / abs(a - b))
+    return float(total)
+
+
+def share(told: Outcome, measure: Measure) -> float:
+    """The share of what is trained that is about as good as the best."""
+    if told.best is None:
+        return 0.0
+    level = as_good(told, measure)
+    good = told.middle >= level if measure.rises else told.middle <= level
+    return float(good.sum() / (~np.isnan(told.middle)).sum())
+
+
+def at(found: Sweep, place: Cell) -> dict[str, float]:
+    """The numbers at a place of the grid."""
+    return {name: float(values[i]) for (name, values), i in zip(found.axes.items(), place, strict=True)}
+
+
+def said(measure: Measure, value: float) -> str:
+    """A measure as a person writes it."""
+    return f"{value:.1%}" if measure.rises else number(value)
+
+
+def apart(measure: Measure, value: float) -> str:
+    """A difference of two."""
+    return f"{number(float(f'{100 * value:.2g}'))} points" if measure.rises else number(float(f"{value:.2g}"))
+
+
+def verdict(found: Sweep, measure: Measure, told: Mapping[str, Outcome], titles: Sequence[str]) -> str:
+    """Which entrant is best at its own best numbers, as far as the seeds can say it; `told` and `titles` in their order."""
+    outcomes = list(told.values())
+    alive = [i for i, one in enumerate(outcomes) if one.best is not None]
+    if not alive:
+        return "Every run diverged: smaller learning rates would keep them."
+    ranked = sorted(alive, key=lambda i: -_middle(outcomes[i]) if measure.rises else _middle(outcomes[i]))
+    seeds, name = found.stopped.shape[-1], measure.title.lower()
+    if len(ranked) == 1:
+        return (
+            f"{_named(found, titles, outcomes, ranked[0])} comes to a {name} of {said(measure, _middle(outcomes[ranked[0]]))}."
+        )
+    first, second = ranked[:2]
+    if seeds == 1:
+        return (
+            f"{_named(found, titles, outcomes, first)} is ahead with {said(measure, _middle(outcomes[first]))}, then "
+            f"{_named(found, titles, outcomes, second)} with {said(measure, _middle(outcomes[second]))}. "
+            "This is one seed: another may order them differently."
+        )
+    values = np.array([found.outcomes[measure.key][(i, *(outcomes[i].best or ()))] for i in ranked], dtype=float)
+    leading = lead(-values if measure.rises else values)
+    if leading is None or not np.isfinite(values[:2]).all():
+        return "No winner can be named: a seed diverged at the best numbers of the first two."
+    first, second = ranked[leading.first], ranked[leading.other]
+    gain, low, high = leading.mean, leading.low, leading.high
+    a, b = (_named(found, titles, outcomes, i) for i in (first, second))
+    between = f"95 % interval from {apart(measure, low)} to {apart(measure, high)}"
+    worse = "below" if measure.rises else "above"
+    if low <= 0:
+        return (
+            f"No winner: {b} is {apart(measure, gain)} {worse} {a} on average over {seeds} paired seeds, "
+            f"but the {between} includes zero."
+        )
+    return f"{a} is best: {b} is {apart(measure, gain)} {worse} it on average over {seeds} paired seeds, {between}."
+
+
+def _middle(one: Outcome) -> float:
+    assert one.best is not None  # only those are ranked
+    return float(one.middle[one.best])
+
+
+def _named(found: Sweep, titles: Sequence[str], outcomes: Sequence[Outcome], entrant: int) -> str:
+    best = outcomes[entrant].best
+    assert best is not None  # only those are ranked
+    return f"{titles[entrant]} ({', '.join(f'{symbol(name)} {number(value)}' for name, value in at(found, best).items())})"

@@ -1,0 +1,1 @@
+"""The race: rules on one surface, from one start, on the same noise."""

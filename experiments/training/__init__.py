@@ -1,0 +1,1 @@
+"""A training: rules that learn one network task side by side."""

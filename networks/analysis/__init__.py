@@ -1,0 +1,1 @@
+"""What finished trainings know: reports, comparisons, the chain rule with its numbers."""

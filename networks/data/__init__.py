@@ -1,0 +1,1 @@
+"""Tables of inputs and targets: where they come from and what is done to them before a training."""

@@ -1,0 +1,1 @@
+"""Networks as objectives: layers, losses, first parameters, for a whole stack of runs at once."""

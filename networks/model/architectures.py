@@ -1,0 +1,60 @@
+"""The kinds of network there are, each a few numbers that say which layers it has."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from networks.model.layers.plain import Activation, Convolution, Dropout, Embedding, Flatten, Layer, Linear, Pool, Shape
+from networks.model.layers.recurrent import Recurrent
+
+
+class Model(Protocol):
+    """`layers` for inputs of a shape, so many outputs, and so many words where the inputs are words."""
+
+    def layers(self, shape: Shape, outputs: int, words: int) -> tuple[Layer, ...]: ...
+
+
+@dataclass(frozen=True)
+class MLP:
+    """Fully connected layers of these widths, then the outputs; with none hidden it is linear."""
+
+    hidden: tuple[int, ...] = ()
+    activation: str = "relu"
+    dropout: float = 0.0
+
+    def layers(self, shape: Shape, outputs: int, words: int) -> tuple[Layer, ...]:
+        layers: list[Layer] = [Flatten()] if len(shape) > 1 else []
+        for width in self.hidden:
+            layers += [Linear(width), Activation(self.activation), *_dropout(self.dropout)]
+        return *layers, Linear(outputs)
+
+
+@dataclass(frozen=True)
+class CNN:
+    """Convolutions of so many channels, each halved by a pool, then the outputs."""
+
+    channels: tuple[int, ...]
+    activation: str = "relu"
+    dropout: float = 0.0
+
+    def layers(self, shape: Shape, outputs: int, words: int) -> tuple[Layer, ...]:
+        layers: list[Layer] = []
+        for many in self.channels:
+            layers += [Convolution(many), Pool(), Activation(self.activation)]
+        return *layers, Flatten(), *_dropout(self.dropout), Linear(outputs)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A recurrent layer, behind an embedding of some width where the inputs are words, then the outputs."""
+
+    cells: Recurrent
+    embedding: int = 16
+    dropout: float = 0.0
+
+    def layers(self, shape: Shape, outputs: int, words: int) -> tuple[Layer, ...]:
+        before = [Embedding(words, self.embedding)] if words else []
+        return *before, self.cells, *_dropout(self.dropout), Linear(outputs)
+
+
+def _dropout(share: float) -> list[Layer]:
+    return [Dropout(share)] if share else []

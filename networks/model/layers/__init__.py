@@ -1,0 +1,1 @@
+"""Layers, forward and backward by hand, each beside its torch module."""

@@ -1,0 +1,1 @@
+"""What is drawn by JavaScript: the stage and the board. Python computes, the browser only draws."""

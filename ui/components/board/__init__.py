@@ -1,0 +1,21 @@
+"""The board: the curves of a training while it goes on, one component. Python computes, the browser only draws."""
+
+from functools import partial
+from pathlib import Path
+
+from streamlit.components.v2 import component
+
+from ui.components.transport import text_of
+
+_part = partial(text_of, Path(__file__).parent)
+_board = component(
+    "ravine_board",
+    html='<div class="board"></div>',
+    css=_part("board.css"),
+    js=_part("../stage/wire.js", "board.js"),
+)
+
+
+def board(message: bytes, *, key: str) -> None:
+    """Show a message made by `ui.components.board.message.pack`."""
+    _board(key=key, data=message)

@@ -1,0 +1,1 @@
+"""Widgets and parts of pages that several pages share."""
