@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from core import maths
+from core.engine.recorded import recorded
 from core.engine.step import before
 from core.maths import real
 from core.rule import Rule
-from core.simulate import prepared, recorded
+from core.simulate import prepared
 from core.symbolic.notation import Equation, constants, statements
 from core.trajectory import Trajectory
 

@@ -12,10 +12,12 @@ import numpy as np
 from torch import nn
 
 from core import DRIVER, Hyper, Schedule
+from core.engine.course import scheduled
+from core.engine.loop import DIVERGENCE_BOUND, march
 from core.engine.step import Step, step_of
 from core.hyper import declared
 from core.rule import Rule
-from core.simulate import DIVERGENCE_BOUND, L2, ClipNorm, ClipValue, WeightDecay, march, scheduled
+from core.simulate import L2, ClipNorm, ClipValue, WeightDecay
 from networks.data.augment import Augmentation, augmented
 from networks.data.prepare import Data
 from networks.data.prepare import class_weights as class_weights_of

@@ -1,0 +1,125 @@
+"""The only loop in the project, and what a state of runs on arrays is."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from core.engine.course import Analytic, Course
+from core.engine.step import Step, flat, identity, step_of
+from core.maths import power
+
+DIVERGENCE_BOUND = 1e30
+"""A run whose position or loss exceeds this in magnitude has diverged."""
+
+CHECK_EVERY = 32
+"""Steps between looks at progress, cancellation and whether any run is still alive."""
+
+State = Sequence[Any]
+
+
+def march(
+    state: Any,
+    advance: Callable[[int, Any], Any],
+    keep: Callable[[Any], None],
+    steps: int,
+    *,
+    alive: Callable[[Any], bool],
+    progress: Callable[[float], None],
+    should_stop: Callable[[], bool],
+    check_every: int = CHECK_EVERY,
+) -> None:
+    """The loop. `keep` is given the start and every state after it, fewer than steps+1 when cancelled or none is alive."""
+    keep(state)
+    for step in range(steps):
+        if step % check_every == 0:
+            progress(step / steps)
+            if should_stop() or not alive(state):
+                return
+        state = advance(step, state)
+        keep(state)
+
+
+def on_arrays(
+    loop: Callable[..., None],
+    course: Course,
+    keep: Callable[[Sequence[np.ndarray], Any], None],
+    *,
+    losses: bool = False,
+) -> None:
+    """Runs side by side: `keep` is given the state at the start and after every step.
+
+    The state is x and the slots, each (parameters, runs) or as many arrays (runs,). With `losses`, `keep` is also given the
+    loss (runs,) of the state before, where it comes along with the step; else None.
+    """
+    x, tracks = np.ascontiguousarray(course.x0.T), 1 + len(course.rule.slots)
+    made = flattened(course, list(x), floats=False, losses=losses)
+    if made is None:
+        loop(*_stepwise(course, x), lambda state: keep(state, None), course.steps)
+    else:
+        parts = tracks * len(x)
+        loop(*made, lambda state: keep(state[:parts], state[-1] if losses else None), course.steps)
+
+
+def flattened(
+    course: Course, x: list[Any], *, floats: bool, losses: bool = False
+) -> tuple[State, Callable[[int, State], State]] | None:
+    """Where a course starts and what a step makes of a state, by one flat function; None where it cannot be one."""
+    rule, objective = course.rule, course.objective
+    if not isinstance(objective, Analytic):
+        return None
+    height = objective.height if losses else None
+    made = flat(rule, course.effects, len(x), objective.partials, len(objective.constants), height=height, floats=floats)
+    if made is None:
+        return None
+    ready = float if floats else np.asarray  # numpy is faster with arrays, even of one number
+    numbers = {name: ready(value) for name, value in course.numbers.items()}
+    constants = [*numbers.values(), *(ready(constant) for constant in objective.constants)]
+    constants += [ready(value) for value in made.once(*constants)]
+    step, draws, plain = made.step, course.draws.tolist(), bool(np.all(course.factors == 1.0))
+    lrs = (course.rate * course.factors).T.tolist()[0] if floats else None
+
+    def lr(n: int) -> Any:
+        if lrs is not None:
+            return lrs[n]
+        return course.rate if plain else course.rate * course.factors[n]
+
+    first = ready(1.0 + course.age)
+
+    def quiet(n: int, state: State) -> State:
+        return step(*state, lr(n), n + first, *constants)
+
+    def noisy(n: int, state: State) -> State:
+        return step(*state, lr(n), n + first, *draws[n], *constants)
+
+    begin = (*x, *(part * 0.0 + initial for initial in course.slots.values() for part in x))
+    powers = (ready(np.power(numbers[name], first)) for name in made.powers)
+    begin = (*begin, *powers, *(None for _ in (height,) if height))
+    return begin, noisy if draws else quiet
+
+
+def _stepwise(course: Course, x: np.ndarray) -> tuple[State, Callable[[int, State], State]]:
+    """The same for any rule on any objective, of arrays (parameters, runs)."""
+    noisy, timed = "noise" in course.effects, "t" in course.rule.needs
+    step = step_of(course.rule, course.effects, course.numbers)
+    first = 1.0 + course.age
+    powers = {identity(value): (first, power(value, first)) for value in course.numbers.values()}
+
+    def advance(n: int, state: State) -> State:
+        x, *slots = state
+        g = np.ascontiguousarray(course.objective.grad(x.T).T)
+        t = Step.after(n + course.age, powers) if timed else None
+        draw = [course.draws[n, :, None]] if noisy else []
+        (moved,), (kept,) = step([x], [g], [slots], course.rate * course.factors[n], t, draw)
+        return [moved, *kept]
+
+    return [x, *(x * 0.0 + initial for initial in course.slots.values())], advance
+
+
+def coordinates(state: State, parameters: int) -> Any:
+    """x of a state as `on_arrays` keeps it, the coordinates first."""
+    return state[0] if state[0].ndim > 1 else state[:parameters]
+
+
+def within(x: Any) -> bool:
+    return bool(np.any(np.abs(x) <= DIVERGENCE_BOUND))
