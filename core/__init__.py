@@ -2,29 +2,32 @@
 
 from core.engine.loop import DIVERGENCE_BOUND
 from core.hyper import Hyper
-from core.rule import Preset, Rule, Twin, rule
+from core.rule import Rule, Twin, rule
 from core.schedule import SCHEDULES, Schedule
 from core.simulate import DRIVER, simulate
 from core.surface import Surface, surface
 from core.sweep import Sweep, along, sweep
 from core.trajectory import Objective, Trajectory
+from core.wrapper import Named, Wrapper, wrapper
 
 __all__ = [
     "DIVERGENCE_BOUND",
     "DRIVER",
     "SCHEDULES",
     "Hyper",
+    "Named",
     "Objective",
-    "Preset",
     "Rule",
     "Schedule",
     "Surface",
     "Sweep",
     "Trajectory",
     "Twin",
+    "Wrapper",
     "along",
     "rule",
     "simulate",
     "surface",
     "sweep",
+    "wrapper",
 ]

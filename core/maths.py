@@ -14,7 +14,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["abs", "clip", "cos", "exp", "log", "maximum", "power", "sign", "sin", "sqrt", "tanh", "where"]
+__all__ = ["abs", "clip", "cos", "exp", "floor", "log", "maximum", "power", "sign", "sin", "solve", "sqrt", "tanh", "where"]
+
+ELEMENTWISE = tuple(name for name in __all__ if name != "solve")
+"""The functions that are the same number by number."""
 
 
 class Real(float):
@@ -123,6 +126,7 @@ log = _function("log")
 sin = _function("sin")
 cos = _function("cos")
 tanh = _function("tanh")
+floor = _function("floor")
 
 
 def maximum(a: Any, b: Any) -> Any:
@@ -151,3 +155,22 @@ def power(base: Any, exponent: Any) -> Any:
     if isinstance(base, float) and isinstance(exponent, float):
         return kin(float(np.power(float(base), float(exponent))), base, exponent)
     return base**exponent
+
+
+def solve(matrix: Any, vector: Any) -> Any:
+    """The y with matrix·y = vector, of (…, n, n) and (…, n); NaN where the matrix has no inverse."""
+    if isinstance(matrix, np.ndarray):
+        try:
+            return np.linalg.solve(matrix, vector[..., None])[..., 0]
+        except np.linalg.LinAlgError:  # one of many spoils no other
+            size = vector.shape[-1]
+            every = zip(matrix.reshape(-1, size, size), vector.reshape(-1, size), strict=True)
+            return np.stack([_alone(a, b) for a, b in every]).reshape(vector.shape)
+    return matrix.solve(vector)
+
+
+def _alone(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    try:
+        return np.linalg.solve(matrix, vector)
+    except np.linalg.LinAlgError:
+        return np.full_like(vector, np.nan)

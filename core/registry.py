@@ -14,7 +14,7 @@ def discover(package: ModuleType, kind: type[T]) -> Iterator[tuple[str, T]]:
 
     Raises ValueError for a module that declares none.
     """
-    for info in pkgutil.iter_modules(package.__path__):
+    for info in (one for one in pkgutil.iter_modules(package.__path__) if not one.ispkg):
         module = importlib.import_module(f"{package.__name__}.{info.name}")
         found = [value for value in vars(module).values() if isinstance(value, kind)]
         if not found:

@@ -113,6 +113,8 @@ def prepared(
     **settings: Any,
 ) -> Course:
     """The arguments of `simulate` as a course that can be run; ValueError for an unknown or bad one."""
+    if refusal := rule.refusal(objective):
+        raise ValueError(refusal.removesuffix("."))
     checked = {name: DRIVER[name].check(DRIVER[name].off if value is None else value) for name, value in settings.items()}
     steps, seed, age = int(_single("steps", steps)), int(_single("seed", seed)), _single("age", age)
     rates = rule.check(hypers)
@@ -133,6 +135,7 @@ def prepared(
         effects=effects,
         draws=np.random.default_rng(seed).standard_normal((steps if "noise" in effects else 0, x0.shape[1])),
         age=age,
+        seed=seed,
         slots=aged(rule, numbers, age),
     )
 

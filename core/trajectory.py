@@ -31,7 +31,8 @@ class Trajectory:
     stopped      (runs,) int, the first step whose x or value is not finite or beyond the divergence bound; steps+1 where none
     state        {slot: (steps+1, runs, parameters)}, row 0 the initial values
     lr           (steps, runs), the learning rate used at each step
-    evaluations  (runs,) int, gradients computed until the run stopped
+    evaluations  {kind: (runs,) int} what the rule asked of the objective until the run stopped: "grad", and where it asks for
+                 more "value", "hessian" and "hvp"; what is recorded and drawn is not its
 
     From its stopping step on a run is frozen: the rows repeat what was computed at that step, not clipped to anything.
     """
@@ -41,7 +42,7 @@ class Trajectory:
     stopped: np.ndarray
     state: Mapping[str, np.ndarray] = field(repr=False)
     lr: np.ndarray = field(repr=False)
-    evaluations: np.ndarray
+    evaluations: Mapping[str, np.ndarray]
     objective: Objective = field(repr=False)
 
     @property

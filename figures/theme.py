@@ -18,6 +18,10 @@ RULE_COLOURS = (
     "#00b583",
     "#f08000",
     "#5b5bd6",
+    "#2f7d8c",
+    "#b8502f",
+    "#7a9e2e",
+    "#b052a1",
 )
 """One for each entrant, in registry order, told apart on the light and on the dark map."""
 

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType, ModuleType
 
-from core import DRIVER, Hyper, Rule
+from core import DRIVER, Hyper, Rule, Wrapper
 from core.registry import discover, keyed
+from optimizers import wrappers
 
 
 @dataclass(frozen=True)
 class Entrant:
-    """What can be entered in a race: a rule as it is, or one of its presets with the settings that make it."""
+    """What can be entered in a race: a rule, with the settings of the driver that belong to it."""
 
     key: str
     title: str
@@ -29,18 +30,31 @@ def rules_in(package: ModuleType) -> Mapping[str, Rule]:
     return MappingProxyType(keyed(iter(sorted((rule for _, rule in found), key=lambda rule: rule.teaching_order))))
 
 
-def entrants_of(rules: Mapping[str, Rule]) -> Mapping[str, Entrant]:
-    """Each rule followed by its presets. A preset's settings become hyperparameters with their own defaults."""
+def wrappers_in(package: ModuleType) -> Mapping[str, Wrapper]:
+    """The wrappers of a package; ValueError where a file's name is not its wrapper's key."""
+    found = list(discover(package, Wrapper))
+    for module, one in found:
+        if module != one.key:
+            raise ValueError(f"{package.__name__}/{module}.py declares the wrapper {one.key!r}: name file and wrapper alike")
+    return MappingProxyType(keyed(one for _, one in found))
+
+
+def entrants_of(rules: Mapping[str, Rule], wrappers: Mapping[str, Wrapper] = MappingProxyType({})) -> Mapping[str, Entrant]:
+    """Each rule, followed by what has a name of its own around it; then what the other wrappers make of the rules."""
+
+    def made(*, named: bool, around: Mapping[str, Rule]) -> Iterator[Rule]:
+        for key, rule in around.items():
+            yield from (one(rule) for one in wrappers.values() if key in one.around and bool(one.around[key]) == named)
 
     def every() -> Iterator[Entrant]:
-        for rule in rules.values():
-            yield Entrant(rule.key, rule.title, rule.source, rule, rule.hypers)
-            for key, preset in rule.presets.items():
-                own = {name: DRIVER[name].with_default(value) for name, value in preset.settings.items()}
-                yield Entrant(key, preset.title, preset.source, rule, MappingProxyType({**rule.hypers, **own}))
+        first = [one for key, rule in rules.items() for one in (rule, *made(named=True, around={key: rule}))]
+        for rule in (*first, *made(named=False, around=rules)):
+            own = {name: DRIVER[name].with_default(value) for name, value in rule.settings.items()}
+            yield Entrant(rule.key, rule.title, rule.source, rule, MappingProxyType({**rule.hypers, **own}))
 
     return MappingProxyType(keyed(every()))
 
 
 RULES = rules_in(sys.modules[__name__])
-ENTRANTS = entrants_of(RULES)
+WRAPPERS = wrappers_in(wrappers)
+ENTRANTS = entrants_of(RULES, WRAPPERS)

@@ -1,4 +1,4 @@
-from core import Preset, Twin, rule
+from core import Twin, rule
 from core.hyper import Epsilon, Memory, Momentum
 from core.maths import sqrt
 
@@ -11,16 +11,6 @@ from core.maths import sqrt
     lr=1e-2,
     conventions="Both moments bias-corrected; ε outside the root of the corrected second moment.",
     twin=Twin("Adam", lambda h: {"betas": (h["beta1"], h["beta2"]), "eps": h["eps"]}),
-    presets={
-        "adamw": Preset(
-            title="AdamW",
-            source="Loshchilov & Hutter, arXiv:1711.05101, Algorithm 2",
-            settings={"weight_decay": 1e-2},
-            twin=Twin(
-                "AdamW", lambda h: {"betas": (h["beta1"], h["beta2"]), "eps": h["eps"], "weight_decay": h["weight_decay"]}
-            ),
-        )
-    },
 )
 def adam(g, m=0.0, v=0.0, *, t, beta1: Momentum = 0.9, beta2: Memory = 0.999, eps: Epsilon = 1e-8):
     m = beta1 * m + (1 - beta1) * g

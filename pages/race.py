@@ -103,7 +103,7 @@ def code(race: Race) -> None:
         lines = r"\\[4pt]".join(f"&{line}" for line in equations(entrant.rule.update))
         left.latex(rf"\begin{{aligned}}{lines}\end{{aligned}}")
         left.caption(f"Then x ← x − lr·(Δ + λx). {entrant.rule.conventions} Source: {entrant.source}.")
-        right.code(entrant.rule.code, language="python")
+        right.code(entrant.rule.text, language="python")
 
 
 def terms(race: Race) -> None:

@@ -54,7 +54,7 @@ def slopes(module: nn.Module) -> np.ndarray:
 def twin(key: str, hypers: Mapping[str, Any]) -> Callable[[Parameters], torch.optim.Optimizer]:
     """The torch optimizer that a rule or a preset equals, yet to be given the parameters."""
     entrant = ENTRANTS[key]
-    found = entrant.rule.presets.get(key, entrant.rule).twin
+    found = entrant.rule.twin
     assert found is not None
     numbers = {name: hyper.check(hypers.get(name, hyper.default)) for name, hyper in entrant.hypers.items()}
     make, arguments = getattr(torch.optim, found.name), found.arguments(numbers)

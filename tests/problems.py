@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
 
 from core import Hyper, Rule, surface
+from core.knowledge import Supply
 from surfaces import SURFACES
 
 UNDERCUT = [key for key, one in SURFACES.items() if one.caveat]
@@ -103,12 +105,26 @@ class Counting:
         return self.objective.grad(points)
 
 
+def given(rule: Rule, g: Any, t: float) -> dict[str, Any]:
+    """What a rule asks for beside its gradients, on ½|x|² at x = g, which is the gradient there."""
+    size = g.shape[-1] if getattr(g, "shape", ()) else 1
+    bowl = SimpleNamespace(
+        value=lambda x: 0.5 * (x * x).sum(axis=-1),
+        grad=lambda x: x,
+        hessian=lambda x: np.broadcast_to(np.eye(x.shape[-1]), (*x.shape, x.shape[-1])),
+        blocks=[(slice(0, size), (size,))],
+    )
+    known = {"t": t, "x": g, "x0": g * 0.5, "lr": rule.hypers["lr"].default}
+    known |= Supply(rule.needs).at(bowl, g, lambda place, slope: slope, lambda: np.ones(size))
+    return {name: known[name] for name in rule.needs}
+
+
 def fed(rule: Rule, gradients: Any, hypers: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
     """(direction, *slots) after each gradient, with no driver around the rule."""
     rates = {name: value for name, value in hypers.items() if name != "lr"}
     slots: tuple[Any, ...] = tuple(gradients[0] * 0.0 + initial for initial in rule.slots.values())
     for step, g in enumerate(gradients, start=1):
-        result = rule.update(g, *slots, **rates, **({"t": float(step)} if "t" in rule.needs else {}))
+        result = rule.update(g, *slots, **rates, **given(rule, g, float(step)))
         result = result if isinstance(result, tuple) else (result,)
         slots = result[1:]
         yield result

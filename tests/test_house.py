@@ -6,13 +6,15 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from optimizers import ENTRANTS, RULES, entrants_of, rules_in
+from core import Named
+from optimizers import ENTRANTS, RULES, WRAPPERS, entrants_of, rules_in
 from surfaces import SURFACES, surfaces_in
 from tests.optimizers import test_rules
 from tests.surfaces import test_surfaces
@@ -372,10 +374,9 @@ def test_a_file_that_does_not_run_is_loud(package):
 
 
 def test_a_key_taken_twice_is_loud(package):
-    preset = 'presets={"heavy_ball": Preset("Again", "nowhere", {"l2": 0.1})},'
-    twice = HEAVY_BALL.replace("import Twin", "import Preset, Twin").replace("lr=1e-2,", f"lr=1e-2, {preset}")
+    again = replace(WRAPPERS["weight_decay"], around={"heavy_ball": Named("heavy_ball", "Again", "nowhere")})
     with pytest.raises(ValueError, match="two entries are called 'heavy_ball'"):
-        entrants_of(rules_in(package(heavy_ball=twice)))
+        entrants_of(rules_in(package(heavy_ball=HEAVY_BALL)), {"again": again})
 
 
 @pytest.mark.parametrize(

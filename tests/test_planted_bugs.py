@@ -80,7 +80,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             PATHS,
             RECORDS,
-            "core/simulate.py",
+            "core/engine/recorded.py",
             "value, fine = valued(course.objective, record[0])\n",
             "value, fine = valued(course.objective, record[0])\n        value[1:] = value[:-1].copy()\n",
             id="new point at the old loss",
@@ -96,7 +96,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             PATHS,
             "a_cell_is_the_run_alone and adam",
-            "core/sweep.py",
+            "core/engine/reduced.py",
             "judge(height(x) if loss is None else loss, state)",
             "judge(height(coordinates(state, course.x0.shape[1])), state)",
             id="a map's loss is that of the next step",

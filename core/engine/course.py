@@ -10,6 +10,9 @@ from core.rule import Rule
 from core.schedule import SCHEDULES, Schedule
 from core.trajectory import Objective
 
+DRAWN = 4
+"""Tells what a rule draws from what else comes of a seed."""
+
 
 @runtime_checkable
 class Analytic(Protocol):
@@ -38,6 +41,7 @@ class Course:
     numbers  the rule's hyperparameters but lr, and those settings of the loop that are in `effects`, the ones that are on
     draws    (steps, parameters) standard normals, the noise; no rows where there is none
     age      steps that the rule believes it made before
+    seed     what is drawn for the rule itself comes from
     slots    {slot: what it holds to begin with}, a float or (runs,)
     """
 
@@ -50,11 +54,17 @@ class Course:
     effects: frozenset[str]
     draws: np.ndarray
     age: float
+    seed: int
     slots: Mapping[str, Any]
 
     @property
     def steps(self) -> int:
         return len(self.factors)
+
+    def drawing(self, n: int) -> Callable[[], np.ndarray]:
+        """What draws for the rule at a step: standard normals (parameters,), the same for every run and every rule."""
+        rng = np.random.default_rng([self.seed, DRAWN, n])
+        return lambda: rng.standard_normal(self.x0.shape[1])
 
     @property
     def alone(self) -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from core.engine.course import Analytic, Course
-from core.engine.step import Step, flat, identity, step_of
+from core.engine.step import Step, before, flat, identity, step_of
+from core.knowledge import Supply
 from core.maths import power
 
 DIVERGENCE_BOUND = 1e30
@@ -46,19 +47,22 @@ def on_arrays(
     keep: Callable[[Sequence[np.ndarray], Any], None],
     *,
     losses: bool = False,
-) -> None:
+) -> Supply:
     """Runs side by side: `keep` is given the state at the start and after every step.
 
     The state is x and the slots, each (parameters, runs) or as many arrays (runs,). With `losses`, `keep` is also given the
-    loss (runs,) of the state before, where it comes along with the step; else None.
+    loss (runs,) of the state before, where it comes along with the step; else None. What comes back has counted what the
+    rule asked of the objective beside the gradient.
     """
+    supply = Supply(course.rule.needs)
     x, tracks = np.ascontiguousarray(course.x0.T), 1 + len(course.rule.slots)
     made = flattened(course, list(x), floats=False, losses=losses)
     if made is None:
-        loop(*_stepwise(course, x), lambda state: keep(state, None), course.steps)
+        loop(*_stepwise(course, x, supply), lambda state: keep(state, None), course.steps)
     else:
         parts = tracks * len(x)
         loop(*made, lambda state: keep(state[:parts], state[-1] if losses else None), course.steps)
+    return supply
 
 
 def flattened(
@@ -75,6 +79,7 @@ def flattened(
     ready = float if floats else np.asarray  # numpy is faster with arrays, even of one number
     numbers = {name: ready(value) for name, value in course.numbers.items()}
     constants = [*numbers.values(), *(ready(constant) for constant in objective.constants)]
+    constants += list(x) if "x0" in rule.needs else []
     constants += [ready(value) for value in made.once(*constants)]
     step, draws, plain = made.step, course.draws.tolist(), bool(np.all(course.factors == 1.0))
     lrs = (course.rate * course.factors).T.tolist()[0] if floats else None
@@ -98,20 +103,37 @@ def flattened(
     return begin, noisy if draws else quiet
 
 
-def _stepwise(course: Course, x: np.ndarray) -> tuple[State, Callable[[int, State], State]]:
+def _stepwise(course: Course, x: np.ndarray, supply: Supply) -> tuple[State, Callable[[int, State], State]]:
     """The same for any rule on any objective, of arrays (parameters, runs)."""
-    noisy, timed = "noise" in course.effects, "t" in course.rule.needs
-    step = step_of(course.rule, course.effects, course.numbers)
-    first = 1.0 + course.age
-    powers = {identity(value): (first, power(value, first)) for value in course.numbers.values()}
+    rule, objective, x0 = course.rule, course.objective, x
+    noisy, timed, first = "noise" in course.effects, "t" in rule.needs, 1.0 + course.age
+    # Who sees all coordinates together has them last, and its numbers as columns; what is done to gradients is done before.
+    within = {name: number[:, None] if rule.together and np.ndim(number) else number for name, number in course.numbers.items()}
+    powers = {identity(value): (first, power(value, first)) for value in within.values()}
+    effects = course.effects & {"weight_decay"} if rule.together else course.effects
+    step, chain = step_of(rule, effects, within), list(before(course.effects, course.numbers))
 
     def advance(n: int, state: State) -> State:
         x, *slots = state
-        g = np.ascontiguousarray(course.objective.grad(x.T).T)
+        lr = course.rate * course.factors[n]
         t = Step.after(n + course.age, powers) if timed else None
         draw = [course.draws[n, :, None]] if noisy else []
-        (moved,), (kept,) = step([x], [g], [slots], course.rate * course.factors[n], t, draw)
-        return [moved, *kept]
+        g = np.ascontiguousarray(objective.grad(x.T).T)
+        if not rule.together:
+            (moved,), (kept,) = step([x], [g], [slots], lr, t, draw, [x0])
+            return [moved, *kept]
+
+        def altered(place: np.ndarray, slope: np.ndarray) -> np.ndarray:
+            parts = [np.ascontiguousarray(slope.T)]
+            for effect in chain:
+                parts = effect(parts, [place.T], draw)
+            return np.ascontiguousarray(parts[0].T)
+
+        here = np.ascontiguousarray(x.T)
+        known = supply.at(objective, here, altered, course.drawing(n))
+        lr = lr[:, None] if np.ndim(lr) else lr
+        (moved,), (kept,) = step([here], [altered(here, g.T)], [[s.T for s in slots]], lr, t, [], [x0.T], known)
+        return [np.ascontiguousarray(np.broadcast_to(part, here.shape).T) for part in (moved, *kept)]
 
     return [x, *(x * 0.0 + initial for initial in course.slots.values())], advance
 

@@ -1,5 +1,6 @@
 """A course run to its end, everything kept."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -8,6 +9,7 @@ import numpy as np
 
 from core.engine.course import Analytic, Course
 from core.engine.loop import DIVERGENCE_BOUND, coordinates, flattened, march, on_arrays, within
+from core.knowledge import KINDS
 from core.trajectory import Objective, Trajectory
 
 BLOCK = 8192
@@ -25,8 +27,9 @@ def recorded(
         record = None  # where floats raise (x/0), arrays hold inf or nan
         with suppress(ArithmeticError):
             record = _path_on_floats(loop, course) if course.alone else None
+        spent: Sequence[Counter[str]] = ()
         if record is None:
-            record = _path_on_arrays(loop, course)
+            record, spent = _path_on_arrays(loop, course)
         rows = record.shape[1]
         value, fine = valued(course.objective, record[0])
 
@@ -49,7 +52,7 @@ def recorded(
         stopped=_read_only(stopped),
         state=dict(zip(rule.slots, slots, strict=True)),
         lr=np.broadcast_to(course.rate * course.factors, (steps, runs))[:taken],
-        evaluations=_read_only(np.minimum(stopped, taken)),
+        evaluations=_evaluations(np.minimum(stopped, taken), spent),
         objective=course.objective,
     )
 
@@ -67,19 +70,30 @@ def _path_on_floats(loop: Callable[..., None], course: Course) -> np.ndarray | N
     return np.ascontiguousarray(every.swapaxes(0, 1))
 
 
-def _path_on_arrays(loop: Callable[..., None], course: Course) -> np.ndarray:
-    """Many runs at a time: what is recorded, (1+slots, rows, parameters, runs)."""
+def _evaluations(made: np.ndarray, spent: Sequence[Counter[str]]) -> dict[str, np.ndarray]:
+    """{kind: (runs,)} what was asked of the objective in the steps that each run has made, the gradient at x once in each."""
+    found = {"grad": made}
+    for kind in KINDS:
+        every = np.cumsum([0, *(one[kind] for one in spent)])
+        if every[-1]:
+            found[kind] = found.get(kind, 0) + every[made]
+    return {kind: _read_only(count) for kind, count in found.items()}
+
+
+def _path_on_arrays(loop: Callable[..., None], course: Course) -> tuple[np.ndarray, Sequence[Counter[str]]]:
+    """Many runs at a time: what is recorded, (1+slots, rows, parameters, runs), and what was asked beside the gradient."""
     parameters, runs = course.x0.T.shape
     path: list[Sequence[np.ndarray]] = []
 
     def keep(state: Sequence[np.ndarray], loss: None) -> None:
         path.append(state)  # nobody writes to it, so it is copied when all is done
 
-    on_arrays(partial(loop, alive=lambda state: within(coordinates(state, parameters))), course, keep)
+    supply = on_arrays(partial(loop, alive=lambda state: within(coordinates(state, parameters))), course, keep)
     record = np.empty((len(path[0]), len(path), *path[0][0].shape))
     for track, column in zip(record, zip(*path, strict=True), strict=True):
         np.concatenate(column, out=track.reshape(-1, *track.shape[2:]))
-    return record if record.ndim == 4 else record.reshape(-1, parameters, len(path), runs).swapaxes(1, 2)
+    every = record if record.ndim == 4 else record.reshape(-1, parameters, len(path), runs).swapaxes(1, 2)
+    return every, supply.spent
 
 
 def _within(x: Sequence[float]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import add
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,15 +23,15 @@ Parts = Sequence[Any]
 
 
 def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> Callable[..., tuple[list[Any], list[Any]]]:
-    """A function (x, g, slots, lr, t, draw) → next x and slots, each a list of parts; a part's slots are a sequence.
+    """A function (x, g, slots, lr, t, draw, x0, known) → next x and slots, each a list of parts; a part's slots are a sequence.
 
-    `numbers` are the rule's hyperparameters but lr, and those settings of the loop that `effects` says are on.
+    `numbers` are the rule's hyperparameters but lr, and those settings of the loop that `effects` says are on. x0 is where the
+    run began, and `known` what else the rule asks for, by name; both are for rules that do.
     """
     hypers = {name: numbers[name] for name in rule.hypers if name != "lr"}
     update = rule.update if rule.slots else lambda *args, **kwargs: (rule.update(*args, **kwargs),)
     chain = list(before(effects, numbers))
     decay = numbers.get("weight_decay")
-    wants_t, wants_x = "t" in rule.needs, "x" in rule.needs
 
     def updated(*args: Any, **supplied: Any) -> Any:
         try:
@@ -38,15 +39,22 @@ def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> 
         except ArithmeticError:  # numbers that are floats raise where arrays hold inf or nan
             return update(*args, **{name: maths.real(value) for name, value in (supplied | hypers).items()})
 
-    def step(x: Parts, g: Parts, slots: Sequence[Parts], lr: Any, t: Any, draw: Parts) -> tuple[list[Any], list[Any]]:
+    def step(
+        x: Parts,
+        g: Parts,
+        slots: Sequence[Parts],
+        lr: Any,
+        t: Any,
+        draw: Parts = (),
+        x0: Parts | None = None,
+        known: Mapping[str, Any] = MappingProxyType({}),
+    ) -> tuple[list[Any], list[Any]]:
         for effect in chain:
             g = effect(g, x, draw)
         moved, kept = [], []
-        supplied = {"t": t} if wants_t else {}
-        for part, slope, held in zip(x, g, slots, strict=True):
-            if wants_x:
-                supplied["x"] = part
-            direction, *new = updated(slope, *held, **supplied)
+        for part, begun, slope, held in zip(x, x0 or x, g, slots, strict=True):
+            given = {"t": t, "lr": lr, "x": part, "x0": begun, **known}
+            direction, *new = updated(slope, *held, **{name: given[name] for name in rule.needs})
             moved.append(part - lr * (direction if decay is None else direction + decay * part))
             kept.append(new)
         return moved, kept
@@ -105,21 +113,25 @@ def flat(
     """For one run with `floats`, else for arrays.
 
     None for a rule or an objective that does more than elementwise arithmetic, and on arrays where a part of the next state
-    is the same for all runs.
+    is the same for all runs. Where the rule asks for it, x0 comes after the objective's own constants.
     """
+    if rule.together:
+        return None
 
     def symbols(letter: str, many: int = parameters) -> list[Expr]:
         return [Expr("symbol", f"{letter}_{i}") for i in range(many)]
 
     names = [name for name in rule.hypers if name != "lr"] + sorted(effects)
     numbers = {name: Expr("symbol", f"h_{name}") for name in names}  # h_: no name of a paper's meets one of ours
-    x, draw, fixed = symbols("x"), symbols("n"), symbols("c", constants)
+    x, draw, own = symbols("x"), symbols("n"), symbols("c", constants)
+    x0 = symbols("b") if "x0" in rule.needs else None
+    fixed = [*own, *(x0 or ())]
     slots = [[Expr("symbol", f"s{i}_{part}") for i in range(len(rule.slots))] for part in range(parameters)]
     lr, t = Expr("symbol", "lr"), Expr("symbol", "t")
     try:
-        g = [expr(slope) for slope in partials(*x, *fixed)]
-        moved, kept = step_of(rule, effects, numbers)(x, g, slots, lr, t, draw)
-        loss = [expr(height(*x, *fixed))] if height else []
+        g = [expr(slope) for slope in partials(*x, *own)]
+        moved, kept = step_of(rule, effects, numbers)(x, g, slots, lr, t, draw, x0)
+        loss = [expr(height(*x, *own))] if height else []
     except (TypeError, AttributeError):
         return None
     outputs = [expr(value) for value in (*moved, *_by_slot(kept))]

@@ -11,10 +11,12 @@ import numpy as np
 from core import maths
 from core.engine.recorded import recorded
 from core.engine.step import before
+from core.knowledge import Supply
 from core.maths import real
 from core.rule import Rule
 from core.simulate import prepared
-from core.symbolic.notation import Equation, constants, statements
+from core.symbolic.notation import Equation, statements
+from core.symbolic.source import constants
 from core.trajectory import Trajectory
 
 Kind = Literal["vector", "square", "size", "other"]
@@ -26,7 +28,8 @@ FACTOR = 3.0
 class Line:
     """One statement of the rule, at every step.
 
-    given  {name: values} of what stands on its right-hand side, each (steps, parameters) or one number for all
+    given  {name: values} of what stands on its right-hand side, each (steps, parameters) or one number for all; functions
+           and matrices are not among them
     value  (steps, parameters), what comes out
     terms  the values of its summands where it is a sum, in the order they are written
     """
@@ -95,15 +98,28 @@ def dissect(rule: Rule, objective: Any, **arguments: Any) -> Anatomy:
     run = recorded(course)
     steps = min(int(run.stopped[0]), run.steps)
     x = run.x[: steps + 1, 0]
-    with np.errstate(all="ignore"):
-        g = run.gradient[:steps, 0].T
+
+    def altered(place: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        parts = [slope.T]
         for effect in before(course.effects, course.numbers):
-            (g,) = effect([g], [x[:-1].T], [course.draws[:steps].T])
+            parts = effect(parts, [place.T], [course.draws[:steps].T])
+        return parts[0].T
+
+    with np.errstate(all="ignore"):
+        here, draws = x[:-1], np.array([course.drawing(n)() for n in range(steps if "rng" in rule.needs else 0)])
+        g = altered(here, run.gradient[:steps, 0])
         given = {name: run.state[name][:steps, 0] for name in rule.slots}
         given |= {name: real(course.numbers[name]) for name in rule.hypers if name != "lr"}
-        given |= {"t": np.arange(1.0, steps + 1)[:, None] + course.age, "x": x[:-1], "g": g.T}
+        given |= {
+            "t": np.arange(1.0, steps + 1)[:, None] + course.age,
+            "x": here,
+            "x0": np.broadcast_to(x[:1], here.shape),
+            "lr": run.lr[:steps],
+            "g": g,
+        }
+        given |= Supply(rule.needs).at(objective, here, altered, lambda: draws)
         lines = tuple(_evaluated(rule, given))
-        return Anatomy(run, g.T, lines, np.diff(x, axis=0), kinds_of(rule))
+        return Anatomy(run, g, lines, np.diff(x, axis=0), kinds_of(rule))
 
 
 def _evaluated(rule: Rule, given: dict[str, Any]) -> Iterator[Line]:
@@ -117,7 +133,8 @@ def _evaluated(rule: Rule, given: dict[str, Any]) -> Iterator[Line]:
             np.broadcast_to(eval(compile(ast.Expression(node), rule.key, "eval"), functions, given), shape)
             for node in (equation.source, *_summands(equation.source))
         )
-        yield Line(equation, {name: given[name] for name in names}, result, tuple(terms))
+        plain = {name: given[name] for name in names if not callable(given[name]) and np.ndim(given[name]) <= len(shape)}
+        yield Line(equation, plain, result, tuple(terms))
         given = {**given, equation.target: result}
 
 
@@ -136,7 +153,8 @@ def kinds_of(rule: Rule) -> dict[str, Kind]:
     plain, larger, turned = (_fed(rule, factor) for factor in (1.0, FACTOR, -1.0))
     kinds: dict[str, Kind] = {}
     for name in rule.slots:
-        growth = larger[name] / plain[name]
+        with np.errstate(all="ignore"):
+            growth = larger[name] / plain[name]
         turns = np.allclose(turned[name], -plain[name])
         follows = {power: np.allclose(growth, FACTOR**power, rtol=1e-3) for power in (1, 2)}
         if follows[2] and not turns:
@@ -148,13 +166,30 @@ def kinds_of(rule: Rule) -> dict[str, Kind]:
     return kinds
 
 
+class _Bowl:
+    """½|x|²: its gradient is the place."""
+
+    def value(self, points: np.ndarray) -> np.ndarray:
+        return 0.5 * (points**2).sum(axis=-1)
+
+    def grad(self, points: np.ndarray) -> np.ndarray:
+        return points
+
+    def hessian(self, points: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(np.eye(points.shape[-1]), (*points.shape, points.shape[-1]))
+
+    blocks = ((slice(0, 8), (2, 4)),)
+
+
 def _fed(rule: Rule, factor: float) -> dict[str, np.ndarray]:
-    """A rule's slots (runs,) after a few gradients of fixed but irregular sizes."""
-    gradients = factor * np.random.default_rng(0).uniform(1.0, 2.0, (5, 8))
+    """A rule's slots (1, parameters) after a few gradients of fixed but irregular sizes."""
+    gradients = factor * np.random.default_rng(0).uniform(1.0, 2.0, (5, 1, 8))
     numbers = {name: hyper.default for name, hyper in rule.hypers.items() if name != "lr"}
-    slots = [np.full(8, initial) for initial in rule.slots.values()]
+    slots = [np.full((1, 8), initial) for initial in rule.slots.values()]
     for t, g in enumerate(gradients, start=1):
-        supplied = {name: value for name, value in {"t": float(t), "x": g * 0}.items() if name in rule.needs}
+        x = g if rule.together else g * 0
+        given = {"t": float(t), "x": x, "x0": x, "lr": rule.hypers["lr"].default}
+        given |= Supply(rule.needs).at(_Bowl(), g, lambda place, slope: slope, lambda: np.ones(8))
         if rule.slots:
-            _, *slots = rule.update(g, *slots, **supplied, **numbers)
-    return dict(zip(rule.slots, slots, strict=True))
+            _, *slots = rule.update(g, *slots, **{name: given[name] for name in rule.needs}, **numbers)
+    return dict(zip(rule.slots, (np.broadcast_to(slot, (1, 8)) for slot in slots), strict=True))

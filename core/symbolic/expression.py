@@ -120,6 +120,12 @@ class Expr:
     def tanh(self) -> "Expr":
         return Expr("tanh", self)
 
+    def floor(self) -> "Expr":
+        return Expr("floor", self)
+
+    def solve(self, other: "Expr") -> "Expr":
+        return Expr("solve", self, other)
+
     def abs(self) -> "Expr":
         return Expr("abs", self)
 
@@ -168,9 +174,19 @@ def parts_of(outputs: Sequence[Expr]) -> Iterator[Expr]:
 
 _OPERATORS = ("+", "-", "*", "/", ">", "<")
 
-_ANYWHERE = {op: getattr(maths, op) for op in maths.__all__}
+_ANYWHERE = {op: getattr(maths, op) for op in maths.ELEMENTWISE}
 
-_ON_ARRAYS = {op: getattr(np, op) for op in maths.__all__}
+_ON_ARRAYS = {op: getattr(np, op) for op in maths.ELEMENTWISE}
+
+_PLAIN = {
+    "root": math.sqrt,
+    "fabs": math.fabs,
+    "raised": np.power,
+    "floored": np.floor,
+    "nan": math.nan,
+    "inf": math.inf,
+}
+"""What the texts below name."""
 
 _ON_FLOATS = _ANYWHERE | {
     "sqrt": "(root({0}) if {0} >= 0 else nan)",
@@ -179,6 +195,7 @@ _ON_FLOATS = _ANYWHERE | {
     "maximum": "({0} if {0} >= {1} or {0} != {0} else {1})",
     "clip": "({1} if {0} < {1} else {2} if {0} > {2} else {0})",
     "where": "({1} if {0} else {2})",
+    "floor": "float(floored({0}))",
     "power": "float(raised({0}, {1}))",
 }
 """The functions of core.maths, written out for floats: the same values bit for bit, without the call."""
@@ -258,7 +275,7 @@ def _written(steps: Steps, results: Sequence[str], symbols: Sequence[str], funct
     lines = [f"    {places[name]} = {text(op, [places.get(arg, arg) for arg in args])}" for name, (op, args) in steps.items()]
     given = "".join(f"{places.get(result, result)}, " for result in results)
     source = "\n".join([f"def recorded({', '.join(symbols)}):", *lines, f"    return ({given})"])
-    scope = {**functions, "root": math.sqrt, "fabs": math.fabs, "raised": np.power, "nan": math.nan, "inf": math.inf}
+    scope = {**functions, **_PLAIN}
     exec(source, scope)  # the text is written above from numbers, operators and the functions in scope alone
     return scope["recorded"]
 

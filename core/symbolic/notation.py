@@ -4,16 +4,14 @@ What cannot be written is refused where it is declared, so that no statement is 
 """
 
 import ast
-import builtins
 import inspect
 import math
-import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from core import maths
+from core.symbolic.source import definition, is_number, names_in, scope
 
 GREEK = {
     "alpha": "α",
@@ -82,8 +80,8 @@ def statements(function: Callable[..., Any]) -> list[Equation]:
 
 def _settings(function: Callable[..., Any]) -> Iterator[tuple[str, ast.expr]]:
     """What the function sets, name and expression, in order, what it returns first last under no name."""
-    definition = _definition(function)
-    *body, last = definition.body
+    whole = definition(function)
+    *body, last = whole.body
     if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         body = body[1:]  # a docstring
     for statement in body:
@@ -94,10 +92,10 @@ def _settings(function: Callable[..., Any]) -> Iterator[tuple[str, ast.expr]]:
                 raise _refusal(function, statement, f"{_first_line(statement)!r} is no equation")
     match last:
         case ast.Return(ast.Tuple([result, *kept])):
-            slots = zip((argument.arg for argument in definition.args.args[1:]), kept, strict=False)
+            slots = zip((argument.arg for argument in whole.args.args[1:]), kept, strict=False)
             anew = [(slot, value) for slot, value in slots if not (isinstance(value, ast.Name) and value.id == slot)]
             for i, (slot, value) in enumerate(anew):
-                if any(slot in _names(later) for later in (result, *(later for _, later in anew[i + 1 :]))):
+                if any(slot in names_in(later) for later in (result, *(later for _, later in anew[i + 1 :]))):
                     raise _refusal(
                         function, value, f"{slot} is set where it is still needed as it was: give that a line before"
                     )
@@ -109,39 +107,38 @@ def _settings(function: Callable[..., Any]) -> Iterator[tuple[str, ast.expr]]:
             raise _refusal(function, last, f"{_first_line(last)!r} stands where it should return")
 
 
-def lawful(function: Callable[..., Any]) -> None:
+def lawful(function: Callable[..., Any], called: Collection[str] = ()) -> None:
     """Raise ValueError, naming the function, the line and what is allowed, where a rule or a formula is more than equations.
 
-    It may name its arguments, what it has set, numbers, and call the functions of core.maths alone: others, such as numpy's,
-    cannot be recorded, and whatever they are called with would run several times slower without a word.
+    It may name its arguments, what it has set, numbers, and call the functions of core.maths and those of its arguments that
+    are `called`: others, such as numpy's, cannot be recorded, and whatever they are called with would run several times slower
+    without a word.
     """
-    settings, definition, scope = list(_settings(function)), _definition(function), _scope(function)
-    if len(definition.decorator_list) > 1:
-        raise _refusal(function, definition.decorator_list[1], "a second decorator may change what the source says")
+    settings, whole, meanings = list(_settings(function)), definition(function), scope(function)
+    if len(whole.decorator_list) > 1:
+        raise _refusal(function, whole.decorator_list[1], "a second decorator may change what the source says")
     known = set(inspect.signature(function).parameters)
     own = known | {target for target, _ in settings}
     for call in (node for _, value in settings for node in ast.walk(value) if isinstance(node, ast.Call)):
         name = call.func.id if isinstance(call.func, ast.Name) else ""
-        if name in own or name not in maths.__all__ or scope.get(name) is not getattr(maths, name):
-            called = ast.unparse(call.func)
-            last = called.rpartition(".")[2]
+        if name in called and name in known:
+            continue
+        if name in own or name not in maths.__all__ or meanings.get(name) is not getattr(maths, name):
+            wrong = ast.unparse(call.func)
+            last = wrong.rpartition(".")[2]
             right = next((theirs for theirs in (last, ALIKE.get(last)) if theirs in maths.__all__), None)
             told = f"write {right}, imported from core.maths" if right else "it is none of core.maths’s functions"
-            raise _refusal(function, call, f"{called} cannot be recorded: {told}")
+            raise _refusal(function, call, f"{wrong} cannot be recorded: {told}")
     statements(function)
     for target, value in settings:
-        called = {id(node.func) for node in ast.walk(value) if isinstance(node, ast.Call)}
-        for node in (node for node in ast.walk(value) if isinstance(node, ast.Name) and id(node) not in called):
-            meant = scope.get(node.id)
-            if node.id not in known and not _is_number(meant) and meant is not math:
+        functions = {id(node.func) for node in ast.walk(value) if isinstance(node, ast.Call)}
+        for node in (node for node in ast.walk(value) if isinstance(node, ast.Name) and id(node) not in functions):
+            meant = meanings.get(node.id)
+            if node.id in called:
+                raise _refusal(function, node, f"{node.id} is a function, to be called")
+            if node.id not in known and not is_number(meant) and meant is not math:
                 raise _refusal(function, node, f"{node.id} is neither an argument, nor set before, nor a number")
         known.add(target)
-
-
-def constants(function: Callable[..., Any]) -> dict[str, float]:
-    """The numbers of its module that a function uses by name."""
-    scope = _scope(function)
-    return {name: float(scope[name]) for name in sorted(_names(_definition(function))) if _is_number(scope.get(name))}
 
 
 ALLOWED = (
@@ -156,34 +153,6 @@ def _refusal(function: Callable[..., Any], node: ast.AST, told: str) -> ValueErr
     """What a function must not hold, with its line in its file."""
     line = inspect.unwrap(function).__code__.co_firstlineno + getattr(node, "lineno", 1) - 1
     return ValueError(f"{function.__name__}, line {line}: {told}; {ALLOWED}")
-
-
-@lru_cache(maxsize=256)
-def _definition(function: Callable[..., Any]) -> ast.FunctionDef:
-    """The function's source, parsed; ValueError where it has none to read."""
-    name = getattr(function, "__name__", repr(function))
-    try:
-        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-    except (OSError, TypeError, SyntaxError, ValueError):
-        tree = None
-    if not isinstance(tree, ast.FunctionDef) or tree.name != inspect.unwrap(function).__name__:
-        raise ValueError(f"{name} has no source that can be read, so no equations: declare it with def, in a file")
-    return tree
-
-
-def _scope(function: Callable[..., Any]) -> Mapping[str, Any]:
-    """What a function's free names stand for."""
-    plain = inspect.unwrap(function)
-    cells = zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=True)
-    return {**vars(builtins), **plain.__globals__, **{name: cell.cell_contents for name, cell in cells}}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _first_line(statement: ast.stmt) -> str:
@@ -234,7 +203,7 @@ def _tree(node: ast.expr) -> Tree:
             return ["name", name]
         case ast.Attribute(ast.Name("math"), name):
             return ["number", {"pi": "π"}.get(name, name)]
-        case ast.Constant(value) if _is_number(value):
+        case ast.Constant(value) if is_number(value):
             return ["number", f"{value:g}" if float(f"{value:g}") == value else repr(value)]
         case ast.UnaryOp(ast.USub(), inner):
             return ["neg", _within(inner, 2)]

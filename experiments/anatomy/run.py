@@ -192,7 +192,8 @@ def _laid_out(line: Line, kept: Numbered) -> dict[str, Any]:
     def told(tree: Tree) -> Tree:
         kind, *parts = tree
         if kind == "name":
-            return ["name", written(parts[0]), values[parts[0]]]
+            known = parts[0] in values  # a matrix has more numbers than a line has room for
+            return ["name", written(parts[0]), values[parts[0]]] if known else ["number", parts[0]]
         return [kind, *(told(part) if isinstance(part, list) else part for part in parts)]
 
     return {

@@ -20,6 +20,10 @@ EXACT = 1e-15
 """A loss this near the minimum, relative to the loss at the start, has reached it as far as float64 can tell."""
 
 
+EVALUATIONS = {"value": "losses", "hessian": "Hessians", "hvp": "Hessian products"}
+"""What a rule may ask of a surface beside gradients, in words."""
+
+
 @dataclass(frozen=True)
 class Result:
     """One run's outcome. `final` and `best` are losses above the surface's minimum, or plain losses without one.
@@ -34,7 +38,7 @@ class Result:
     best: float
     steps_to: int | None
     distance: float | None
-    evaluations: int
+    evaluations: Mapping[str, int]
     stopped: int | None
     left: int | None = None
 
@@ -58,7 +62,7 @@ def results(runs: Mapping[str, Trajectory], titles: Mapping[str, str], race: Rac
                 best=best,
                 steps_to=reached if surface.minima and not left[i] and reached <= run.steps else None,
                 distance=(math.inf if run.diverged[0] else float(far[i])) if surface.wells else None,
-                evaluations=int(run.evaluations[0]),
+                evaluations={kind: int(count[0]) for kind, count in run.evaluations.items()},
                 stopped=int(run.stopped[0]) if run.diverged[0] else None,
                 left=int(surface.below(run.value[:, 0]).argmax()) if left[i] else None,
             )
@@ -96,7 +100,7 @@ def cells(result: Result, race: Race) -> list[str]:
         number(result.best),
         "–" if result.steps_to is None else str(result.steps_to),
         "–" if diverged or result.distance is None else number(result.distance),
-        str(result.evaluations),
+        _asked(result.evaluations),
         _fate(result, race),
     ]
 
@@ -106,6 +110,12 @@ def _tuned(result: Result, race: Race) -> str:
     names = race.tuned(ENTRANTS[result.key])
     more = "".join(f", {symbol(name)} {number(settled(race, result.key)[name])}" for name in names[1:])
     return number(result.lr) + (" (end of range)" if names and result.lr in TRIED else "") + more
+
+
+def _asked(evaluations: Mapping[str, int]) -> str:
+    """How many gradients were asked for, and what else was."""
+    more = [f"{count} {EVALUATIONS[kind]}" for kind, count in evaluations.items() if kind in EVALUATIONS]
+    return ", ".join([str(evaluations["grad"]), *more])
 
 
 def _fate(result: Result, race: Race) -> str:

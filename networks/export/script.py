@@ -278,9 +278,9 @@ def _construction(module: nn.Module) -> str:
 
 
 def _twin(key: str, numbers: Mapping[str, float], schedule: Schedule) -> tuple[Twin, dict[str, Any]]:
-    """What equals a rule or preset in torch.optim, and its arguments."""
+    """What equals a rule in torch.optim, and its arguments."""
     entrant = ENTRANTS[key]
-    twin = entrant.rule.presets[key].twin if key in entrant.rule.presets else entrant.rule.twin
+    twin = entrant.rule.twin
     if twin is None:
         raise ValueError(f"{entrant.title} is not in torch.optim, so there is no script of it")
     arguments = twin.arguments(numbers)

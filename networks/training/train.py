@@ -5,24 +5,25 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from torch import nn
 
 from core import DRIVER, Hyper, Schedule
-from core.engine.course import scheduled
+from core.engine.course import DRAWN, scheduled
 from core.engine.loop import DIVERGENCE_BOUND, march
 from core.engine.step import Step, step_of
 from core.hyper import declared
+from core.knowledge import Supply
 from core.rule import Rule
 from core.simulate import L2, ClipNorm, ClipValue, WeightDecay
 from networks.data.augment import Augmentation, augmented
 from networks.data.prepare import Data
 from networks.data.prepare import class_weights as class_weights_of
 from networks.model.layers.plain import Luck
-from networks.model.network import Stopped
+from networks.model.network import Network, Stopped
 from networks.tasks import NetworkTask
 from optimizers import ENTRANTS
 
@@ -75,6 +76,11 @@ class Entrant:
     hypers: Mapping[str, Any]
     settings: Mapping[str, Any]
     since: int = 0
+
+    @property
+    def supply(self) -> Supply:
+        """Gives its rule what it asks for."""
+        return Supply(self.rule.needs)
 
 
 @dataclass(frozen=True)
@@ -334,6 +340,39 @@ def fork(
     return children.train(watch, progress, should_stop)
 
 
+@dataclass(frozen=True)
+class Minibatch:
+    """What a step's rows make of a network, as an objective for some runs of the stack: `which` of the batches each sees."""
+
+    model: Network
+    x: np.ndarray
+    y: np.ndarray
+    counts: np.ndarray | None
+    seeds: np.ndarray
+    step: int
+    which: np.ndarray | None
+
+    def of(self, rows: slice) -> "Minibatch":
+        """The same for some runs."""
+        return replace(self, seeds=self.seeds[rows], which=None if self.which is None else self.which[rows])
+
+    def gradient(self, stack: np.ndarray, **more: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """As `Network.gradient`, of a stack of these runs."""
+        luck = Luck(self.seeds, self.step)
+        return self.model.gradient(stack, self.x, self.y, luck, self.counts, which=self.which, **more)
+
+    def value(self, stack: np.ndarray) -> np.ndarray:
+        return self.gradient(np.ascontiguousarray(stack))[0]
+
+    def grad(self, stack: np.ndarray) -> np.ndarray:
+        return self.gradient(np.ascontiguousarray(stack))[1]
+
+    @property
+    def blocks(self) -> list[tuple[slice, tuple[int, ...]]]:
+        """Where every block of parameters stands in a row, and its shape."""
+        return [(place, block.shape) for place, block in zip(self.model.places, self.model.blocks, strict=True)]
+
+
 class Trainer:
     """The state of a training between two steps."""
 
@@ -356,6 +395,8 @@ class Trainer:
             raise ValueError(f"batch_size = {regime.batch_size} is not allowed: it must be from 1 to {rows}, the training set")
         self.streams = [Stream(rows, regime.batch_size, seed) for seed in seeds]
         whole = list(_entered(entrants, regime))
+        if refusal := next(filter(None, (one.rule.refusal(task.model) for one in whole)), ""):
+            raise ValueError(refusal.removesuffix("."))
         self.groups = [part for one in whole for part in _blocks(one, task.model.parameters)]
         self.effects = list(_effects(whole, regime.dtype))
         self.runs = whole[-1].rows.stop
@@ -421,7 +462,7 @@ class Trainer:
         row = run - parent.groups[owner].rows.start
         for i, group in enumerate(self.groups):
             self.groups[i] = replace(group, since=self.begun)
-            if group.rule is parent.groups[owner].rule:
+            if group.rule.update is parent.groups[owner].rule.update:
                 self.groups[i] = replace(group, since=parent.groups[owner].since)
                 for mine, theirs in zip(self.slots[i], parent.slots[owner], strict=True):
                     mine[:] = theirs[row]
@@ -477,12 +518,10 @@ class Trainer:
         if chosen := self.regime.augmentation:
             streams = [np.random.default_rng([seed, 3, n]) for seed in self.regime.seeds]
             x = np.stack([augmented(one, self.data.shape, chosen, rng) for one, rng in zip(x, streams, strict=True)])
-        counts, luck = None if self.counts is None else self.counts[y], Luck(self.seeds, n)
-        which = self.which if len(x) > 1 else None
+        counts = None if self.counts is None else self.counts[y]
+        batch = Minibatch(self.task.model, x, y, counts, self.seeds, n, self.which if len(x) > 1 else None)
         unweighted = None if counts is None else np.zeros(self.runs)
-        loss, gradient, right = self.task.model.gradient(
-            self.x, x, y, luck, counts, which=which, unweighted=unweighted, should_stop=should_stop
-        )
+        loss, gradient, right = batch.gradient(self.x, unweighted=unweighted, should_stop=should_stop)
         alive, noted = self.alive, n + 1 in self.marks
         before, self.norm = (self.x.copy(), np.where(alive, _norms(gradient), np.nan)) if noted else (self.x, self.norm)
         self.loss[n - self.begun] = np.where(alive, loss, np.nan)
@@ -490,8 +529,7 @@ class Trainer:
             self.unweighted[n - self.begun] = np.where(alive, unweighted, np.nan)
         if right is not None:
             self.accuracy[n - self.begun] = np.where(alive, right, np.nan)
-        for effect in self.effects:
-            gradient = effect(gradient, self.x)
+        gradient = self.altered(slice(None), self.x, gradient)
         for group, held, update in zip(self.groups, self.slots, self.updates, strict=True):
             part, lr = self.x[group.rows], np.multiply(group.hypers["lr"], self.factors[n]).astype(self.x.dtype)
             going = alive[group.rows]
@@ -499,7 +537,10 @@ class Trainer:
             if not on:
                 continue
             try:
-                (moved,), (kept,) = update([part], [gradient[group.rows]], [held], lr, Step.after(n - group.since, {}), [])
+                rows, t = group.rows, Step.after(n - group.since, {})
+                draw = partial(drawn, self.seeds[rows], n, part)
+                known = group.supply.at(batch.of(rows), part, partial(self.altered, rows), draw)
+                (moved,), (kept,) = update([part], [gradient[rows]], [held], lr, t, [], [self.x0[rows]], known)
             except MemoryError:
                 raise
             except Exception as error:  # one rule's trouble does not take its neighbours
@@ -515,6 +556,12 @@ class Trainer:
         if noted:
             self.moved = np.where(alive, _norms(self.x - before), np.nan)
         self.taken = n + 1
+
+    def altered(self, rows: slice, x: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        """The gradients (runs, P) at x of some rows of the stack, as their rules see them."""
+        for effect in self.effects:
+            gradient = effect(gradient, x, rows)
+        return gradient
 
     def give_up(self, group: Entrant, step: int, error: Exception) -> None:
         """Those of a group's runs that went on so far end at a step that their rule could not make."""
@@ -673,8 +720,8 @@ def _update(group: Entrant) -> Callable[..., Any]:
     return step_of(group.rule, frozenset(), numbers | ({"weight_decay": decay} if np.any(decay) else {}))
 
 
-def _effects(entrants: Sequence[Entrant], dtype: str) -> Iterator[Callable[[np.ndarray, np.ndarray], np.ndarray]]:
-    """What happens to the gradients (runs, P) before the rules see them, in order; what is off for all is not there."""
+def _effects(entrants: Sequence[Entrant], dtype: str) -> Iterator[Callable[[np.ndarray, np.ndarray, slice], np.ndarray]]:
+    """What happens to the gradients (runs, P) of some rows before their rules see them, in order; what is off is not there."""
 
     def column(name: str) -> np.ndarray | None:
         parts = [np.broadcast_to(e.settings[name], (e.rows.stop - e.rows.start, 1)) for e in entrants]
@@ -682,13 +729,19 @@ def _effects(entrants: Sequence[Entrant], dtype: str) -> Iterator[Callable[[np.n
         return None if (whole == REGIME[name].off).all() else whole.astype(dtype)
 
     if (l2 := column("l2")) is not None:
-        yield lambda g, x: g + l2 * x
+        yield lambda g, x, rows: g + l2[rows] * x
     if (l1 := column("l1")) is not None:
-        yield lambda g, x: g + l1 * np.sign(x)
+        yield lambda g, x, rows: g + l1[rows] * np.sign(x)
     if (bound := column("clip_value")) is not None:
-        yield lambda g, x: np.clip(g, -bound, bound)
+        yield lambda g, x, rows: np.clip(g, -bound[rows], bound[rows])
     if (longest := column("clip_norm")) is not None:
-        yield lambda g, x: g * np.minimum(1, longest / np.maximum(_norms(g)[:, None], 1e-300)).astype(dtype)
+        yield lambda g, x, rows: g * np.minimum(1, longest[rows] / np.maximum(_norms(g)[:, None], 1e-300)).astype(dtype)
+
+
+def drawn(seeds: np.ndarray, n: int, like: np.ndarray) -> np.ndarray:
+    """Standard normals (runs, P) for a rule at a step, from each run's seed alone."""
+    every = {seed: np.random.default_rng([seed, DRAWN, n]).standard_normal(like.shape[1]) for seed in set(seeds.tolist())}
+    return np.stack([every[seed] for seed in seeds.tolist()]).astype(like.dtype)
 
 
 def marks_of(steps: int, price: float) -> set[int]:

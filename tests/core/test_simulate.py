@@ -60,7 +60,7 @@ def test_shapes_and_kinds(rule, runs):
     assert all(slot.shape == (8, runs, 2) for slot in run.state.values())
     assert run.x.dtype == run.value.dtype == np.float64
     assert np.issubdtype(run.stopped.dtype, np.integer)
-    for array in (run.x, run.value, run.stopped, run.lr, run.evaluations, *run.state.values()):
+    for array in (run.x, run.value, run.stopped, run.lr, *run.evaluations.values(), *run.state.values()):
         assert not array.flags.writeable
 
 
@@ -145,7 +145,7 @@ def test_a_diverging_run_is_marked_and_frozen():
     assert same(run.x[:52, 0, 0], (-2.0) ** np.arange(52))
     assert (run.x[51:] == (-2.0) ** 51).all()
     assert (run.value[51:] == 0.5 * 2.0**102).all()
-    assert run.evaluations.tolist() == [51]
+    assert run.evaluations["grad"].tolist() == [51]
     assert run.final.tolist() == [math.inf]
     assert run.best.tolist() == [0.5]
     assert run.steps == 200
@@ -162,7 +162,7 @@ def test_a_position_past_the_bound_is_divergence_too():
 def test_a_start_past_the_bound_stops_at_zero():
     run = simulate(SGD, Quadratic((1.0,)), start=[[1e20], [1.0]], hypers={"lr": 0.5}, steps=5)
     assert run.stopped.tolist() == [0, 6]
-    assert run.evaluations.tolist() == [0, 5]
+    assert run.evaluations["grad"].tolist() == [0, 5]
     assert (run.x[:, 0] == 1e20).all()
     assert run.best.tolist() == [math.inf, run.value[5, 1]]
 
@@ -372,13 +372,13 @@ def test_defaults_are_everything_off():
 def test_evaluations_are_the_gradients_asked_for(rule):
     counting = Counting(RAVINE)
     run = simulate(rule, counting, steps=77)
-    assert counting.asked == 77 == run.evaluations[0]
+    assert counting.asked == 77 == run.evaluations["grad"][0]
 
 
 def test_a_run_that_died_is_not_charged_for_what_came_after():
     counting = Counting(Quadratic((1.0,)))
     run = simulate(SGD, counting, hypers={"lr": 3.0}, steps=5000)
-    assert run.evaluations.tolist() == run.stopped.tolist() == [51]
+    assert run.evaluations["grad"].tolist() == run.stopped.tolist() == [51]
     assert counting.asked < 200
 
 
@@ -428,7 +428,7 @@ def test_a_cancelled_run_is_the_beginning_of_the_whole(start):
     assert same(part.state["v"], whole.state["v"][: part.steps + 1])
     assert len(part.lr) == part.steps
     assert (part.stopped == part.steps + 1).all()
-    assert (part.evaluations == part.steps).all()
+    assert (part.evaluations["grad"] == part.steps).all()
     assert not part.diverged.any()
     never = simulate(ADAM, ROSENBROCK, start=start, steps=1000, should_stop=lambda: True)
     assert never.steps == 0

@@ -11,26 +11,24 @@ import torch
 
 from core import DRIVER, Rule, Trajectory, Twin, simulate
 from core.hyper import Hyper
+from core.knowledge import KNOWLEDGE
 from core.rule import FAMILIES
 from optimizers import ENTRANTS, RULES, Entrant
 from surfaces import SURFACES
-from tests.problems import Fourth, Line, Quadratic, drawn, fed, same
+from tests.problems import Fourth, Line, Quadratic, drawn, fed, given, same
 
 RAVINE = SURFACES["ravine"]
 TAME = {"ravine": RAVINE, "rotated": RAVINE.with_(kappa=5.0).rotated(30.0), "bowl": Quadratic((1.0, 2.0))}
 """Problems on which a rounding error stays one: no rule is chaotic here."""
 
-EVERY_RULE = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+EVERY = {key: entrant.rule for key, entrant in ENTRANTS.items()}
+EVERY_RULE = pytest.mark.parametrize("rule", EVERY.values(), ids=EVERY)
 EVERY_HYPER = pytest.mark.parametrize(
-    ("rule", "hyper"), [pytest.param(r, h, id=f"{r.key}-{h.name}") for r in RULES.values() for h in r.hypers.values()]
+    ("rule", "hyper"), [pytest.param(r, h, id=f"{r.key}-{h.name}") for r in EVERY.values() for h in r.hypers.values()]
 )
 
 
-def twin_of(entrant: Entrant) -> Twin | None:
-    return entrant.rule.presets[entrant.key].twin if entrant.key in entrant.rule.presets else entrant.rule.twin
-
-
-TWINS = pytest.mark.parametrize("entrant", [e for e in ENTRANTS.values() if twin_of(e)], ids=lambda e: e.key)
+TWINS = pytest.mark.parametrize("entrant", [e for e in ENTRANTS.values() if e.rule.twin], ids=lambda e: e.key)
 
 
 @pytest.fixture
@@ -64,7 +62,7 @@ def run_of(entrant: Entrant, objective: Any, hypers: dict[str, float], **setting
 @pytest.mark.parametrize("problem", TAME)
 def test_every_step_equals_torch(entrant, problem, draw, double):
     # 1e-12 of the farthest yet: both sides round differently, and 300 steps add a few ulp each.
-    twin, objective, rng = twin_of(entrant), TAME[problem], np.random.default_rng([draw, *map(ord, entrant.key + problem)])
+    twin, objective, rng = entrant.rule.twin, TAME[problem], np.random.default_rng([draw, *map(ord, entrant.key + problem)])
     assert twin is not None
     hypers = {name: hyper.default for name, hyper in entrant.hypers.items()}
     if draw:
@@ -135,7 +133,7 @@ def assert_rows_alone(rule: Rule, surface: Any, starts: Any, hypers: dict[str, A
         assert same(batch.x[:, i], alone.x[:, 0]), f"run {i}"
         assert same(batch.value[:, i], alone.value[:, 0]), f"run {i}"
         assert batch.stopped[i] == alone.stopped[0]
-        assert batch.evaluations[i] == alone.evaluations[0]
+        assert {k: n[i] for k, n in batch.evaluations.items()} == {k: n[0] for k, n in alone.evaluations.items()}
         assert all(same(batch.state[slot][:, i], alone.state[slot][:, 0]) for slot in rule.slots), f"run {i}"
 
 
@@ -147,7 +145,7 @@ def test_a_rule_writes_to_nothing(rule):
     for array in arrays:
         array.setflags(write=False)
     rates = {name: hyper.default for name, hyper in rule.hypers.items() if name != "lr"}
-    rule.update(*arrays, **rates, **({"t": 2.0} if "t" in rule.needs else {}))
+    rule.update(*arrays, **rates, **given(rule, arrays[0], 2.0))
     assert all(same(array, copy) for array, copy in zip(arrays, copies, strict=True))
 
 
@@ -166,13 +164,10 @@ def test_a_rule_says_what_it_is(rule):
     assert rule.conventions.endswith((".", ").")), "conventions are sentences"
     assert rule.family in FAMILIES
     assert 1847 <= rule.year <= 2030
-    assert f"def {rule.key}(" in rule.code
+    assert f"def {rule.key.replace('-', '_')}(" in rule.text or rule.settings
     assert next(iter(rule.hypers)) == "lr"
-    assert set(rule.needs) <= {"t", "x"}
-    for preset in rule.presets.values():
-        assert preset.title
-        assert preset.source
-        assert all(DRIVER[name].check(value) == value for name, value in preset.settings.items())
+    assert set(rule.needs) <= KNOWLEDGE.keys()
+    assert all(DRIVER[name].check(value) == value for name, value in rule.settings.items())
 
 
 def test_teaching_order():
