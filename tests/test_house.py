@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "experiments": {"numpy", "experiments", "core", "optimizers", "surfaces", "networks"},
     "figures": {"plotly", "numpy", "figures", "core"},
     "networks": {"torch", "sklearn", "scipy", "pandas", "threadpoolctl", "numpy", "networks", "core", "optimizers"},
-    "optimizers": {"core"},
+    "optimizers": {"core", "optimizers"},
     "surfaces": {"core"},
     "core": {"numpy", "core"},
 }

@@ -18,7 +18,7 @@ SURFACE = SURFACES["ravine"]
 
 
 def result(title, final, stopped=None, steps_to=None):
-    return Result(title.lower(), title, 0.01, final, final, steps_to, 0.1, 500, stopped)
+    return Result(title.lower(), title, 0.01, final, final, steps_to, 0.1, {"grad": 500}, stopped)
 
 
 def said(*found, race=RACE):

@@ -11,7 +11,7 @@ from networks import TASKS, Training, fork, train
 from networks.analysis.shaken import shaken
 from networks.export.script import refusal, script
 from networks.training.train import PRECISIONS
-from optimizers import RULES
+from optimizers import ENTRANTS
 from tests import by_torch, links
 from tests.scripts import NEAR, apart, run
 
@@ -29,7 +29,7 @@ def drawn(seed: int, dtype: str) -> Training:
         link = links.of_lesson(rng, most=2, share=0.5)
         lesson, problems = read_lesson(link, FIRST)
         assert problems == []
-        if lesson.task not in ELSEWHERE and all(RULES[key].twin for key in lesson.rules if key in RULES):
+        if lesson.task not in ELSEWHERE and all(ENTRANTS[key].rule.twin for key in lesson.rules):
             return train(lesson.work, entrants=lesson.entrants, **{**lesson.regime, "dtype": dtype})
 
 
