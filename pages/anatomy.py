@@ -8,7 +8,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core import SCHEDULES
-from experiments.race.spec import EACH, TUNED, Race, read_link
+from experiments.race.controls import EACH, TUNED
+from experiments.race.spec import Race, read_link
 from optimizers import ENTRANTS
 from surfaces import SURFACES
 from ui.page import begin

@@ -9,18 +9,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from experiments.backprop.derivation import Weight, general, of_delta, of_weight, table
-from experiments.backprop.spec import (
-    CHOICES,
-    COMMON,
-    Look,
-    read_hidden,
-    read_look,
-    rows_of,
-    trained,
-    written,
-)
+from experiments.backprop.run import rows_of, trained
+from experiments.backprop.spec import CHOICES, COMMON, Look, read_hidden, read_look, written
 from experiments.backprop.words import name_of, on, rows_by_layer, seen, told
-from experiments.race.ranking import number
+from experiments.numbers import number
 from experiments.schema import row, whole
 from figures import chain as figures
 from figures.maps import TOOLS

@@ -5,12 +5,15 @@ import streamlit as st
 
 from core import Sweep, Trajectory
 from core.symbolic.notation import symbol
-from experiments.effects.spec import FAN, NEAR, SHOWS, Effect, best, fan, profile, read_effect, sentences, ticks, told, width
+from experiments.axis import Axis, options_of, values_of
+from experiments.effects.run import FAN, fan, profile, told
+from experiments.effects.spec import SHOWS, Effect, read_effect
+from experiments.effects.words import NEAR, best, sentences, ticks, width
 from experiments.host import through
-from experiments.map.spec import Axis, options_of, values_of
+from experiments.numbers import number
 from experiments.race import theory
-from experiments.race.ranking import number
-from experiments.race.spec import SHARED, Race
+from experiments.race.controls import SHARED
+from experiments.race.spec import Race
 from figures import effects, theme
 from figures.maps import TOOLS, Side
 from optimizers import ENTRANTS

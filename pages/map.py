@@ -8,26 +8,14 @@ import streamlit as st
 
 from core import Sweep
 from core.symbolic.notation import symbol
+from experiments.axis import Axis, options_of
 from experiments.host import through
-from experiments.map.spec import (
-    COLOURS,
-    Axis,
-    Map,
-    ahead,
-    below,
-    beyond,
-    boundary,
-    bounded,
-    moved,
-    options_of,
-    played,
-    read_map,
-    shades,
-    swept,
-)
+from experiments.map.run import ahead, below, beyond, boundary, bounded, moved, played, shades, swept
+from experiments.map.spec import COLOURS, Map, read_map
+from experiments.numbers import number
 from experiments.race import theory
-from experiments.race.ranking import number
-from experiments.race.spec import SHARED, Race
+from experiments.race.controls import SHARED
+from experiments.race.spec import Race
 from experiments.schema import row, text, whole
 from figures.maps import TOOLS, Panel, Side, maps
 from optimizers import ENTRANTS

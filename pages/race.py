@@ -6,8 +6,9 @@ import streamlit as st
 
 from core import SCHEDULES
 from core.symbolic.notation import equations, formula
+from experiments.race.controls import EACH, PROTOCOLS, TUNED, TUNINGS
 from experiments.race.finder import found, marks, words
-from experiments.race.spec import EACH, MOST_ENTRANTS, PROTOCOLS, TUNED, TUNINGS, Race, read_link
+from experiments.race.spec import MOST_ENTRANTS, Race, read_link
 from experiments.race.standings import LENGTHS, standings
 from figures.finder import curve
 from figures.maps import TOOLS

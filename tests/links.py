@@ -5,14 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core import SCHEDULES, Hyper
+from experiments.axis import options_of
 from experiments.backprop.spec import CHOICES as OF_LOOKS
 from experiments.backprop.spec import COMMON as OF_LOOK
 from experiments.backprop.spec import FLAT_TASKS
+from experiments.control import SEPARATOR
 from experiments.effects.spec import SHOWS
-from experiments.map.spec import COLOURS, options_of
+from experiments.map.spec import COLOURS
 from experiments.network_sweep.spec import LR, VALUES, beside
 from experiments.network_sweep.spec import options_of as of_sweep
-from experiments.race.spec import LOOKS, PROTOCOLS, SEPARATOR, TUNINGS, Race
+from experiments.race.controls import LOOKS, PROTOCOLS, TUNINGS
+from experiments.race.spec import Race
 from experiments.training.spec import HIDDEN, Lesson
 from networks import TASKS
 from networks.training.sweep import MEASURES
@@ -56,7 +59,7 @@ def of_race(rng: random.Random, *, most: int = 12, steps: int = 1000) -> Link:
     link = {"surface": race.surface, "rules": SEPARATOR.join(race.entrants), "lrs": race.lrs}
     link |= chosen(rng, schedule=SCHEDULES, tuning=TUNINGS)
     race = Race(race.surface, race.entrants, race.lrs, link.get("schedule", "constant"))
-    link |= numbers(rng, {control.id: control.hyper for control in race.controls}, rng.choice((0.05, 0.3)))
+    link |= numbers(rng, {control.id: control.hyper for control in race.controls.values()}, rng.choice((0.05, 0.3)))
     link["steps"] = f"{rng.randint(1, steps)}"
     (xlo, xhi), (ylo, yhi) = SURFACES[race.surface].domain
     x, y = rng.uniform(xlo, xhi), rng.uniform(ylo, yhi)

@@ -1,6 +1,7 @@
 """Races that several tests run."""
 
-from experiments.race.spec import SHARED, Race
+from experiments.race.controls import SHARED
+from experiments.race.spec import Race
 
 
 def leaving(key: str, *more: str) -> Race:

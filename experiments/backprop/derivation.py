@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.race.ranking import number
+from experiments.numbers import number
 from networks.analysis.backprop import Chain, Sum, terms_of_delta, terms_of_weight
 
 Weight = tuple[int, int, int]

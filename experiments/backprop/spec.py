@@ -2,38 +2,36 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-
-import numpy as np
 
 from core import Hyper
 from core.words import quoted
-from experiments.host import kept
-from experiments.job import at_once
-from experiments.race.spec import Control, Numbered
-from networks import TASKS, NetworkTask, train
+from experiments.control import Control, Numbered
+from networks import TASKS, NetworkTask
 from networks.analysis.backprop import fully_connected
-from networks.data.prepare import Data
 from networks.model.architectures import MLP
 from networks.model.layers.plain import BENDS
 from networks.model.losses import LOSSES
 from networks.model.parameters import INITS
-from networks.training.cost import cost_of
 from optimizers import RULES
 
 MOST_LAYERS, MOST_UNITS = 10, 64
-BATCH = 64
-"""Rows of a minibatch, in the training before."""
 
 STEPS = Hyper(0, 500, whole=True, name="steps", default=0, help="Minibatches the network has been trained on before.")
+
 ROWS = Hyper(1, 256, "log", whole=True, name="rows", default=1, help="Rows that are looked at together: 1, or a minibatch.")
+
 ROW = Hyper(0, 9999, whole=True, name="row", default=0, help="Which row of the training set, or the first of several.")
+
 SEED = Hyper(0, 9999, whole=True, name="seed", default=0, help="Which split, first parameters and order of the batches.")
+
 LAYER = Hyper(1, MOST_LAYERS + 1, whole=True, name="layer", default=1, help="Which layer the weight belongs to.")
+
 TO = Hyper(1, 9999, whole=True, name="to", default=1, help="The unit of this layer that the weight leads to.")
+
 FROM = Hyper(
     1, 9999, whole=True, name="from", default=1, help="The unit of the layer before, or the input, that it comes from."
 )
+
 COMMON = {hyper.name: Control(hyper.name, "", hyper) for hyper in (STEPS, ROWS, ROW, SEED, LAYER, TO, FROM)}
 
 
@@ -147,35 +145,3 @@ def read_look(link: Mapping[str, str], default: Look) -> tuple[Look, list[str]]:
             allowed = f"it must be from 1 to {most} in this network"
             problems.append(f"The link's {name} = {look[name]:g} is not allowed: {allowed}; {most} is used instead.")
     return look, problems
-
-
-def rows_of(look: Look) -> tuple[Data, np.ndarray, list[str]]:
-    """The data, which rows of its training set are looked at, (rows,), from the first on and round again; and complaints."""
-    data = _loaded(replace(FLAT_TASKS[look.task], kind=MLP()), int(look["seed"]))
-    many, first = len(data.y_train), int(look["row"])
-    wrong = []
-    if first >= many:
-        wrong = [f"row = {first} is not allowed: it must be from 0 to {many - 1}, the training set; {many - 1} is shown."]
-    return data, (min(first, many - 1) + np.arange(min(int(look["rows"]), many))) % many, wrong
-
-
-def trained(look: Look) -> tuple[np.ndarray, int]:
-    """The network's parameters (P,) float64, and after how many steps: fewer than wanted where the next one diverges."""
-    return _trained(look.network_task, look.rule, look[f"{look.rule}.lr"], int(look["steps"]), int(look["seed"]))
-
-
-@kept
-def _loaded(task: NetworkTask, seed: int) -> Data:
-    return task.load(seed)
-
-
-@kept
-def _trained(task: NetworkTask, rule: str, lr: float, steps: int, seed: int) -> tuple[np.ndarray, int]:
-    if not steps:
-        return task.model.initial(seed), 0
-    batch = min(BATCH, len(_loaded(replace(task, kind=MLP()), seed).y_train))
-    regime = {"steps": steps, "batch_size": batch, "seed": (seed,), "dtype": "float64"}
-    entrants = [(rule, {"lr": lr})]
-    training = at_once(partial(train, task, entrants=entrants, **regime), cost_of(task, entrants, **regime), (task,))
-    last = int(training.stopped[0]) - 1
-    return (training.x[0], steps) if last >= steps else _trained(task, rule, lr, last, seed)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from experiments.backprop.spec import CHOICES, Look
-from experiments.race.ranking import number
+from experiments.numbers import number
 from networks.analysis.backprop import FLAT, Chain, Level, equal_units
 from networks.data.prepare import Data
 
@@ -107,7 +107,7 @@ def _equal(chain: Chain) -> list[str]:
     layers = equal_units(chain)
     if not layers:
         return []
-    which = _listed([str(i + 1) for i in layers])
+    which = listed([str(i + 1) for i in layers])
     whose = f"layer {which}" if len(layers) == 1 else f"layers {which}, each among themselves,"
     return [f"The units of {whose} are equal: they get equal gradients and stay equal."]
 
@@ -124,7 +124,7 @@ def _silent(chain: Chain, found: Sequence[Level]) -> list[str]:
             most = int(np.argmax(np.divide(many, widths)))
             parts = [f"{sum(many)} of {sum(widths[:-1])} units, most in layer {most + 1}, {many[most]} of {widths[most]}"]
         if parts:
-            sentences.append(f"{word} are {_listed(parts)}: |σ′| {bound} {on(chain.rows)}, so they get {gradient}.")
+            sentences.append(f"{word} are {listed(parts)}: |σ′| {bound} {on(chain.rows)}, so they get {gradient}.")
     return sentences
 
 
@@ -132,8 +132,8 @@ def _names(marks: Sequence[str], mark: str) -> str:
     which = [i + 1 for i, own in enumerate(marks) if own == mark]
     if len(which) > 2 and which[-1] - which[0] == len(which) - 1:
         return f"layers {which[0]} to {which[-1]}"
-    return f"layer{'s' if len(which) > 1 else ''} {_listed([str(layer) for layer in which])}"
+    return f"layer{'s' if len(which) > 1 else ''} {listed([str(layer) for layer in which])}"
 
 
-def _listed(parts: Sequence[str]) -> str:
+def listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -3,30 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from core import Sweep, Trajectory
-from core.symbolic.notation import symbol
 from core.words import quoted
-from experiments.host import through
-from experiments.map.spec import Axis, alone, axis_of, checked_axis, options_of, swept_along, values_of
-from experiments.race.run import trajectories
-from experiments.race.spec import DEFAULT, TUNED, Race, read_link
-from experiments.race.theory import critically_damped, fastest, largest_stable, silence
-from optimizers import ENTRANTS
-
-FINE = 241
-"""Values along a profile."""
-
-FAN = 25
-"""Values whose whole runs are drawn."""
-
-LEAST = 1e-16
-"""Losses above the minimum that are less than this are told as this."""
-
-NEAR = 10.0
-"""A value is good enough when its final loss is within this factor of the best."""
-
+from experiments.axis import Axis, axis_of, checked_axis, options_of
+from experiments.race.controls import DEFAULT, TUNED
+from experiments.race.spec import Race, read_link
 
 SHOWS = {"final": "Final loss", "steps": "Steps to threshold"}
 """What the profile may tell."""
@@ -86,90 +66,3 @@ def read_effect(link: Mapping[str, str], default: Effect) -> tuple[Effect, list[
         except ValueError as error:
             problems.append(f"The link's {error}; it is left out.")
     return Effect(race, axis, rule, at, shows), problems
-
-
-def profile(effect: Effect, key: str) -> Sweep:
-    """An entrant's outcome along the whole range."""
-    return swept_along((effect.axis,), effect.race, key, FINE)
-
-
-def fan(effect: Effect) -> tuple[np.ndarray, list[Trajectory]]:
-    """Some values along the range, and the drawn entrant's run at each."""
-    values = values_of(effect.axis, options_of(effect.race)[effect.axis.name], FAN)
-    runs = [trajectories(alone(effect.race, effect.rule, {effect.axis.name: value})) for value in through(values.tolist())]
-    return values, [run[effect.rule] for run in runs]
-
-
-def gap(effect: Effect, found: Sweep) -> np.ndarray:
-    """Final loss above the minimum along a profile, inf where the run diverged or left below it.
-
-    Without a minimum it is the loss above 0, and 0 for whatever is less.
-    """
-    height = found.above(found.final)
-    return np.where(found.left, np.inf, height) if effect.race.landscape.minima else np.maximum(height, 0.0)
-
-
-def told(effect: Effect, found: Sweep) -> np.ndarray:
-    """What the profile tells along the range, inf where there is nothing to tell."""
-    if effect.shows == "final":
-        return gap(effect, found)
-    count = found.steps_within(effect.race["threshold"])
-    return np.where(count <= found.steps, count, np.inf)
-
-
-def best(effect: Effect, found: Sweep) -> tuple[float, float, float]:
-    """From where to where the number is best, as far as no value between is worse, and what the profile tells there.
-
-    Losses below LEAST count as that, so that rounding names no winner.
-    """
-    level = np.maximum(told(effect, found), LEAST)
-    first = int(level.argmin())
-    worse = np.flatnonzero(level[first:] > level[first])
-    last = first + int(worse[0]) - 1 if len(worse) else len(level) - 1
-    values = found.axes[effect.axis.name]
-    return float(values[first]), float(values[last]), float(level[first])
-
-
-def width(effect: Effect, found: Sweep) -> float:
-    """The share of the range, in decades, whose final loss is within NEAR times the best; the robustness of a rule to lr.
-
-    Losses below LEAST count as that: nobody needs to be within a factor of rounding noise.
-    """
-    loss = np.maximum(gap(effect, found), LEAST)
-    if not np.isfinite(loss).any():
-        return 0.0
-    decades = np.log10(effect.axis.high / effect.axis.low)
-    return float((loss <= NEAR * loss.min()).mean() * decades)
-
-
-def ticks(effect: Effect) -> dict[str, tuple[float, float]]:
-    """From where to where the values run that theory names for the drawn entrant, as far as they are in the range.
-
-    One value alone runs from itself to itself.
-    """
-    race, key, name = effect.race, effect.rule, effect.axis.name
-    if name not in ENTRANTS[key].rule.hypers:
-        return {}
-    quickest, low, high = fastest(race, key, name), effect.axis.low, effect.axis.high
-    single = {
-        "largest stable": largest_stable(race, key) if name == "lr" else None,
-        "critical": critically_damped(race, key, name),
-    }
-    named = {label: (value, value) for label, value in single.items() if value is not None}
-    if quickest:
-        named["fastest"] = quickest.low, quickest.high
-    return {label: (max(a, low), min(b, high)) for label, (a, b) in named.items() if a <= high and b >= low}
-
-
-def sentences(effect: Effect) -> list[str]:
-    """What theory says of the drawn entrant beyond its ticks, and where it is silent."""
-    race, key, name = effect.race, effect.rule, effect.axis.name
-    if name not in ENTRANTS[key].rule.hypers:
-        return []
-    quickest, found = fastest(race, key, name), [silence(race, key)]
-    if quickest and quickest.low < quickest.high:
-        found.append(
-            f"By theory every {symbol(name)} from {quickest.low:.3g} to {quickest.high:.3g} is equally fast: in the slowest "
-            f"direction each step leaves {quickest.rate:.3g} of the distance."
-        )
-    return [sentence for sentence in found if sentence]

@@ -11,9 +11,9 @@ import numpy as np
 from core import Hyper
 from core.hosting.jobs import Work
 from core.words import cut, quoted
+from experiments.axis import Axis, checked_axis, values_of
 from experiments.budget import Way, counted, fewer, refusal, told
 from experiments.job import Job
-from experiments.map.spec import Axis, checked_axis, values_of
 from experiments.training.spec import COMMON as OF_LESSONS
 from experiments.training.spec import STEPS, Lesson, read_lesson
 from networks import TASKS, NetworkTask

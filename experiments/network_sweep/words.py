@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.symbolic.notation import symbol
-from experiments.race.ranking import number
+from experiments.numbers import number
 from networks.analysis.paired import lead
 from networks.training.sweep import Cell, Measure, Sweep
 

@@ -14,9 +14,11 @@ from core.engine.workers import workers
 from core.rule import Rule
 from core.surface import Point
 from core.sweep import SINGLE, Paths, paths_along
+from experiments.control import Control
 from experiments.host import kept
+from experiments.race.controls import THRESHOLD, TRIES, TUNED
 from experiments.race.run import Numbers
-from experiments.race.spec import THRESHOLD, TRIES, TUNED, Control, Race
+from experiments.race.spec import Race
 from optimizers import ENTRANTS
 
 VALUES = 64

@@ -7,9 +7,10 @@ from core.rule import Rule
 from core.study.finder import Finding, find_lr
 from core.surface import Point
 from experiments.host import kept
-from experiments.race.ranking import number
+from experiments.numbers import number
+from experiments.race.controls import TRIED
 from experiments.race.run import Numbers
-from experiments.race.spec import TRIED, Race
+from experiments.race.spec import Race
 from experiments.race.theory import exact, largest_stable
 from optimizers import ENTRANTS
 

@@ -4,21 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from core import SCHEDULES, Surface, Trajectory
 from core.symbolic.notation import symbol
+from experiments.numbers import number
 from experiments.race import theory
+from experiments.race.controls import TRIED
 from experiments.race.run import NOTHING, settled
-from experiments.race.spec import TRIED, Race
+from experiments.race.spec import Race
 from optimizers import ENTRANTS
-
-LEVEL = 0.01
-"""Final losses nearer than this, relatively, are called level."""
-
-EXACT = 1e-15
-"""A loss this near the minimum, relative to the loss at the start, has reached it as far as float64 can tell."""
-
 
 EVALUATIONS = {"value": "losses", "hessian": "Hessians", "hvp": "Hessian products"}
 """What a rule may ask of a surface beside gradients, in words."""
@@ -139,101 +132,3 @@ def places(found: Sequence[Result]) -> dict[str, int]:
         found, key=lambda r: (r.stopped is not None, r.left is not None, -(r.stopped or 0), level[r.key], near[r.key])
     )
     return {result.key: place for place, result in enumerate(order)}
-
-
-def verdict(found: Sequence[Result], race: Race, surface: Surface, start_loss: float) -> str:
-    """One sentence that says who is lowest, as far as these numbers say it, and under which terms."""
-    if not surface.minima:
-        return _falling(found, race)
-    alive = sorted((r for r in found if r.stopped is None and r.left is None), key=lambda r: r.final)
-    diverged, left = sum(r.stopped is not None for r in found), _left(found, surface)
-    lost = (f" {diverged} of {len(found)} runs diverged." if diverged else "") + left
-    if not alive:
-        if left:
-            return f"No run stayed above the minimum, so there is nothing to win.{lost}"
-        return "Every run diverged: a smaller learning rate or clipping would keep them."
-    steps = f"{race['steps']:g} step" + ("s" if race["steps"] != 1 else "")
-    terms = race.terms
-    seed = " This is one draw of the noise; another seed may order them differently." if race["noise"] else ""
-    if len(alive) == 1:
-        who = alive[0]
-        stayed = "stayed above the minimum" if left else "did not diverge"
-        alone = "" if len(found) == 1 else f", the only run that {stayed},"
-        return f"After {steps} {who.title}{alone} is {number(who.final)} above the minimum.{left}{seed}"
-    scale = EXACT * max(1.0, abs(start_loss))
-    exact = [r for r in alive if r.final <= scale]
-    if len(exact) > 1:
-        fastest = min((r for r in exact if r.steps_to is not None), key=lambda r: r.steps_to or 0, default=None)
-        first = f"; {fastest.title} was first within {race['threshold']:g}, at step {fastest.steps_to}" if fastest else ""
-        return f"After {steps} {_listed([r.title for r in exact])} are at the minimum to machine precision{first}.{lost}{seed}"
-    best, second = alive[0], alive[1]
-    level = [r for r in alive if r.final - best.final <= LEVEL * max(abs(best.final), scale)]
-    if len(level) > 1:
-        return (
-            f"After {steps}, {terms}, {_listed([r.title for r in level])} are level at loss "
-            f"{number(best.final)} above the minimum.{lost}{seed}"
-        )
-    return (
-        f"After {steps}, {terms}, {best.title} has the lowest loss: {number(best.final)} above the minimum; "
-        f"next is {second.title} with {number(second.final)}.{lost}{seed}"
-    )
-
-
-def _left(found: Sequence[Result], surface: Surface) -> str:
-    """Who left below the minimum, how far, and how that can be; empty where nobody did."""
-    who = [f"{r.title} ({number(r.best)}, from step {r.left} on)" for r in found if r.left is not None]
-    return f" {_listed(who)} left below it. {surface.caveat}".rstrip() if who else ""
-
-
-def _falling(found: Sequence[Result], race: Race) -> str:
-    """On a surface without a minimum only the speed of the fall can be compared."""
-    gone = sorted((r for r in found if r.stopped is not None), key=lambda r: r.stopped or 0)
-    first = f" {gone[0].title} was the first to leave every bound, at step {gone[0].stopped}." if gone else ""
-    left = sorted((r for r in found if r.stopped is None), key=lambda r: r.final)
-    lowest = (
-        f" Of those still in bounds after {race['steps']:g} steps {left[0].title} is lowest, at {number(left[0].final)}."
-        if left
-        else ""
-    )
-    return f"This surface falls without end, so there is nothing to win.{first}{lowest}"
-
-
-def number(value: float) -> str:
-    """Three significant digits, as a person would write them."""
-    if not math.isfinite(value):
-        return "∞" if value > 0 else "−∞" if value < 0 else "undefined"
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
-        return text.replace("-", "−")
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}".replace("-", "−")
-
-
-def loss_axes(gaps: np.ndarray, alive: np.ndarray, bounded: bool, span: tuple[float, float]) -> dict[str, list[float] | None]:
-    """Axis ranges of the loss curves, from the points (runs, frames) that are `alive`: no diverged run flattens the rest.
-
-    `span` is the range of loss on the map. The logarithmic range is in decades, None where no minimum is known.
-    """
-    low, high = span
-    start = gaps[:, 0].max()
-    top = max(high, start)
-    survives = alive[:, -1:]
-    seen = gaps[alive & (gaps <= max(10 * abs(start), top)) & (gaps >= low - 2 * (high - low))]
-    if not seen.size:
-        seen = np.array([start])
-    pad = 0.04 * (seen.max() - seen.min() or 1.0)
-    linear = [float(seen.min() - pad), float(seen.max() + pad)]
-    # Decades are cheap: on the logarithmic axis a run that survives is seen whole.
-    positive = np.concatenate([seen, gaps[alive & survives]])
-    positive = positive[positive > 0]
-    if not bounded:
-        return {"linear": linear, "log": None}
-    if not positive.size:
-        return {"linear": linear, "log": [-16, 0]}
-    lowest = max(math.floor(math.log10(positive.min())), -16)
-    highest = max(math.ceil(math.log10(positive.max())), lowest + 1)
-    return {"linear": linear, "log": [lowest, highest]}
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -10,7 +10,8 @@ from core.hyper import spread
 from core.rule import Rule
 from core.surface import Point
 from experiments.host import kept, progress, superseded, through
-from experiments.race.spec import TRIED, TRIES, TUNINGS, Race
+from experiments.race.controls import TRIED, TRIES, TUNINGS
+from experiments.race.spec import Race
 from optimizers import ENTRANTS, Entrant
 
 Numbers = tuple[tuple[str, float], ...]

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from experiments.host import through
-from experiments.race.ranking import Result, number, places, results
+from experiments.numbers import number
+from experiments.race.controls import EACH, PROTOCOLS
+from experiments.race.ranking import Result, places, results
 from experiments.race.run import trajectories
-from experiments.race.spec import EACH, PROTOCOLS, Race
+from experiments.race.spec import Race
 from optimizers import ENTRANTS
 
 LENGTHS = (30, 100, 300, 1000)

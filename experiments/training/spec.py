@@ -8,7 +8,7 @@ from typing import Any
 
 from core import SCHEDULES, Hyper
 from core.words import cut, quoted
-from experiments.race.spec import SEPARATOR, Control, Numbered
+from experiments.control import SEPARATOR, Control, Numbered
 from networks import TASKS, NetworkTask
 from networks.data.augment import Augmentation
 from networks.data.prepare import Preparation

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.race.ranking import number
+from experiments.numbers import number
 from experiments.training.curves import fate
 from networks import Training
 from networks.analysis.paired import lead

@@ -10,9 +10,12 @@ import pytest
 from core import simulate
 from core.study.anatomy import dissect, kinds_of
 from core.study.stability import DAMPINGS, damping, limit
-from experiments.anatomy.run import anatomy_of, insides, largest_survivor, why
+from experiments.anatomy.layout import insides
+from experiments.anatomy.run import anatomy_of
+from experiments.anatomy.words import largest_survivor, why
+from experiments.race.controls import EACH
 from experiments.race.run import trajectories
-from experiments.race.spec import EACH, Race
+from experiments.race.spec import Race
 from optimizers import ENTRANTS, RULES
 from surfaces import SURFACES
 from tests.problems import Quadratic

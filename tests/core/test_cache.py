@@ -13,8 +13,8 @@ from core import Surface, simulate, sweep
 from core.hosting.cache import CACHE, LARGEST, Cache, Entry, _size
 from core.hosting.machine import memory, set_by_host
 from experiments.anatomy import run as insides
-from experiments.backprop import spec as chain
-from experiments.map import spec as grid
+from experiments.backprop import run as chain
+from experiments.map import run as grid
 from experiments.race import band
 from experiments.race import run as runs
 from experiments.race.spec import Race
@@ -216,7 +216,7 @@ def test_what_may_be_large_is_kept_in_the_one_cache(kept):
 
 def test_a_band_is_computed_in_pieces_and_kept_small():
     race = Race("rosenbrock", ("sgd", "momentum", "adam")).having({"steps": 5000.0})
-    (control,) = [control for control in race.controls if control.id == "lr"]
+    (control,) = [control for control in race.controls.values() if control.id == "lr"]
     drawn = runs.trajectories(race)
     band._done.cache_clear()
     before = CACHE.bytes

@@ -10,7 +10,8 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from experiments.backprop.derivation import of_delta, of_weight, table
-from experiments.backprop.spec import FLAT_TASKS, Look, read_look, rows_of, trained
+from experiments.backprop.run import rows_of, trained
+from experiments.backprop.spec import FLAT_TASKS, Look, read_look
 from experiments.backprop.words import rows_by_layer, seen, told
 from figures import chain as figures
 from networks import TASKS

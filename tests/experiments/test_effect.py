@@ -8,23 +8,12 @@ import numpy as np
 import pytest
 
 from core import simulate
-from experiments.effects.spec import (
-    FAN,
-    FINE,
-    SHOWS,
-    Effect,
-    best,
-    fan,
-    gap,
-    profile,
-    read_effect,
-    sentences,
-    ticks,
-    told,
-    width,
-)
-from experiments.map.spec import Axis, axis_of, options_of
-from experiments.race.spec import PROTOCOLS, Race
+from experiments.axis import Axis, axis_of, options_of
+from experiments.effects.run import FAN, FINE, fan, gap, profile, told
+from experiments.effects.spec import SHOWS, Effect, read_effect
+from experiments.effects.words import best, sentences, ticks, width
+from experiments.race.controls import PROTOCOLS
+from experiments.race.spec import Race
 from figures import effects
 from figures.axes import logarithmic
 from figures.maps import Side

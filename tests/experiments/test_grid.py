@@ -8,23 +8,12 @@ import numpy as np
 import pytest
 
 from core import SCHEDULES
-from experiments.map.spec import (
-    COLOURS,
-    Axis,
-    Map,
-    axis_of,
-    below,
-    boundary,
-    checked_range,
-    options_of,
-    played,
-    read_map,
-    shades,
-    swept,
-    values_of,
-)
+from experiments.axis import Axis, axis_of, checked_range, options_of, values_of
+from experiments.map.run import below, boundary, played, shades, swept
+from experiments.map.spec import COLOURS, Map, read_map
+from experiments.race.controls import EACH, PROTOCOLS, SHARED
 from experiments.race.run import trajectories
-from experiments.race.spec import EACH, PROTOCOLS, SHARED, Race
+from experiments.race.spec import Race
 from figures.maps import Panel, Shade, Side, maps
 from optimizers import ENTRANTS
 from surfaces import SURFACES

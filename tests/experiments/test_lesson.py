@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from experiments.race.ranking import number
+from experiments.numbers import number
 from experiments.training.curves import fate, quartiles
 from experiments.training.run import lesson_of
 from experiments.training.spec import CHOICES, Lesson, read_lesson, widths

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from experiments.map.spec import Axis
+from experiments.axis import Axis
 from experiments.network_sweep.spec import NetworkSweep, Ongoing, beside, options_of, read_sweep
 from experiments.network_sweep.words import Outcome, outcome, share, verdict, width
 from experiments.training.spec import Lesson, read_lesson

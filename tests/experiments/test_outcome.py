@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support
 
-from experiments.race.ranking import number
+from experiments.numbers import number
 from experiments.training.words import ends, named, standing, theorem, verdict
 from networks import TASKS, Training, fork, train
 from networks.analysis import report

@@ -5,9 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from experiments.race.ranking import Result, cells, columns, loss_axes, number, places, results, verdict
+from experiments.numbers import number
+from experiments.race.axes import loss_axes
+from experiments.race.ranking import Result, cells, columns, places, results
 from experiments.race.run import trajectories
 from experiments.race.spec import Race
+from experiments.race.words import verdict
 from optimizers import ENTRANTS
 from surfaces import SURFACES
 from tests.problems import UNDERCUT

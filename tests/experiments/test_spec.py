@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from core import SCHEDULES
+from experiments.race.asked import asked_for
+from experiments.race.controls import EACH, PROTOCOLS, SHARED, every_control
 from experiments.race.run import trajectories
-from experiments.race.spec import EACH, MOST_ENTRANTS, PROTOCOLS, SHARED, Race, _every_control, asked_for, read_link
+from experiments.race.spec import MOST_ENTRANTS, Race, read_link
 from optimizers import ENTRANTS
 from surfaces import SURFACES
 
@@ -31,7 +33,7 @@ def test_an_empty_link_is_the_default():
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_control_survives_the_link(surface, lrs, schedule):
     race = Race(surface, EVERY, lrs, schedule, start=(0.25, -1.5), view=(-1.0, 2.0, -3.0, 0.0), look=("3d",), hidden=("sgd",))
-    race = race.having({c.id: c.hyper.stops[len(c.hyper.stops) // 3] for c in race.controls})
+    race = race.having({c.id: c.hyper.stops[len(c.hyper.stops) // 3] for c in race.controls.values()})
     assert len(race.numbers) >= len(race.controls) - 3
     assert restored(race) == race
 
@@ -177,9 +179,9 @@ def test_another_surface_starts_and_looks_where_it_says():
 
 def test_control_names_are_unique_and_their_stops_are_allowed():
     race = Race("rosenbrock", EVERY)
-    ids = [control.id for control in race.controls]
+    ids = [control.id for control in race.controls.values()]
     assert len(ids) == len(set(ids))
-    for control in _every_control().values():
+    for control in every_control().values():
         assert control.hyper.default in control.hyper.stops
         assert [control.read(control.write(stop), control.id) for stop in control.hyper.stops] == list(control.hyper.stops)
         assert control.hyper.help.strip()

@@ -85,7 +85,7 @@ def test_sam_on_a_network_takes_both_gradients_on_one_minibatch():
 
         with torch.no_grad():
             first = gradients_of(gradients)
-            length = torch.sqrt(sum((g * g).sum() for g in first))
+            length = torch.sqrt(torch.stack([(g * g).sum() for g in first]).sum())
             for p, g in zip(model.parameters(), first, strict=True):
                 p += 0.2 * g / length
             second = gradients_of(gradients)

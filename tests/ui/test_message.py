@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from experiments.race import band
+from experiments.race.controls import EACH
 from experiments.race.run import trajectories
-from experiments.race.spec import EACH, Race
+from experiments.race.spec import Race
 from optimizers import ENTRANTS
 from surfaces import SURFACES
 from tests.problems import UNDERCUT
@@ -30,7 +31,7 @@ def read(data: bytes) -> tuple[dict, dict[str, np.ndarray]]:
 
 def sent(race: Race, wish=None, grasped=None):
     runs = trajectories(race)
-    (control,) = [c for c in race.controls if c.id == grasped] or [None]
+    (control,) = [c for c in race.controls.values() if c.id == grasped] or [None]
     header, arrays = read(message.pack(race, runs, [], wish, 3, control))
     return runs, header, arrays
 
@@ -188,7 +189,7 @@ def test_the_stage_is_one_component():
 def test_a_band_is_the_runs_of_every_value(race, control, moved):
     _, header, arrays = sent(race, {"released": False}, control)
     band, steps = header["band"], header["steps"]
-    rows, (of,) = np.array(band["rows"]), [c for c in race.controls if c.id == control]
+    rows, (of,) = np.array(band["rows"]), [c for c in race.controls.values() if c.id == control]
     shape = (len(band["stops"]), moved, len(rows))
     x, gap = arrays["bandX"].reshape(*shape, 2), arrays["bandGap"].reshape(shape)
     assert (rows[0], rows[-1]) == (0, steps)
@@ -243,7 +244,7 @@ def test_the_gradient_norm_stays_at_home_while_a_slider_is_dragged():
 
 def test_a_helper_changes_nothing(monkeypatch):
     race = Race("rosenbrock", TEN).having({"lr": 1e-3, "steps": 60.0})
-    (control,) = [c for c in race.controls if c.id == "lr"]
+    (control,) = [c for c in race.controls.values() if c.id == "lr"]
     monkeypatch.setattr(band.os, "cpu_count", lambda: 1)
     band._done.cache_clear()
     alone = band.band(race, control, 40_000).runs
@@ -274,7 +275,7 @@ def test_a_loss_below_the_minimum_is_drawn_as_what_it_is(key):
     assert header["axes"]["log"] is not None
     made, rows = header["band"], np.array(header["band"]["rows"])
     codes = arrays["bandGap"].reshape(len(made["stops"]), 2, len(rows))
-    (control,) = [c for c in race.controls if c.id == "lr"]
+    (control,) = [c for c in race.controls.values() if c.id == "lr"]
     for i in range(0, len(codes), 7):
         at = trajectories(race.having({"lr": control.hyper.stops[made["stops"][i]]}))
         for r, run in enumerate(at.values()):

@@ -12,11 +12,14 @@ from streamlit.testing.v1 import AppTest
 from core import DRIVER, sweep
 from core.hosting.admission import Hall
 from experiments import hall
-from experiments.effects.spec import FAN, FINE
+from experiments.axis import Axis
+from experiments.effects.run import FAN, FINE
 from experiments.host import heard, progress, through
-from experiments.map import spec as grid
+from experiments.map import run as grid
+from experiments.map.spec import Map
 from experiments.race import run as runs
-from experiments.race.spec import MOST_ENTRANTS, PROTOCOLS, TRIES, TUNED, Race
+from experiments.race.controls import PROTOCOLS, TRIES, TUNED
+from experiments.race.spec import MOST_ENTRANTS, Race
 from experiments.race.standings import LENGTHS, standings
 from optimizers import ENTRANTS
 from tests.pages.test_app import ROOT, opened
@@ -49,7 +52,7 @@ def test_long_work_tells_how_far_it_is_and_asks_whether_it_is_wanted(told, monke
     monkeypatch.setattr(runs, "superseded", lambda: bool(asked.append(1)))
     race = Race("ravine", ("adam", "nadam")).having({"steps": 77.0})
     if kind == "map":
-        axes = grid.Axis("lr", 1e-3, 1.0), grid.Axis("beta2", 0.0, 0.9)
+        axes = Axis("lr", 1e-3, 1.0), Axis("beta2", 0.0, 0.9)
         for key in through(race.entrants):
             grid.swept_along(axes, race, key, 9)
     elif kind == "tuning":
@@ -223,7 +226,7 @@ def test_a_heavy_map_waits_behind_its_first_look_and_what_is_kept_of_it_does_not
 
 def test_only_a_large_map_is_heavy():
     most = DRIVER["steps"].high
-    ordinary = grid.Map(Race("ravine", tuple(ENTRANTS)[:6]), grid.Axis("lr", 1e-3, 1.0), grid.Axis("x", -1.0, 1.0))
+    ordinary = Map(Race("ravine", tuple(ENTRANTS)[:6]), Axis("lr", 1e-3, 1.0), Axis("x", -1.0, 1.0))
     largest = replace(ordinary, race=ordinary.race.having({"steps": most}))
     assert len(ordinary.shown) == 6
     assert grid.ahead(ordinary, 256) == 6 * 65536 * ordinary.race["steps"]

@@ -5,8 +5,8 @@ from functools import partial
 import streamlit as st
 
 from core import Hyper
-from experiments.race.ranking import number
-from experiments.race.spec import Control
+from experiments.control import Control
+from experiments.numbers import number
 from experiments.training.run import Ongoing
 from experiments.training.spec import Lesson
 from figures import theme

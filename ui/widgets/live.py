@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from experiments.race.asked import asked_for
 from experiments.race.run import trajectories
-from experiments.race.spec import Race, asked_for, read_link
+from experiments.race.spec import Race, read_link
 from ui.components.stage import stage, wish
 from ui.components.stage.message import pack
 from ui.session import recall, remember
@@ -21,7 +22,7 @@ def live(page: str, first: Race, *, linked: bool, dissected: bool = False) -> No
     if asked and asked["seq"] > seq:
         race, problems = asked_for(race, asked["values"])
         seq, released = asked["seq"], asked["released"]
-        grasped = next((control for control in race.controls if control.id == asked.get("band")), None)
+        grasped = next((control for control in race.controls.values() if control.id == asked.get("band")), None)
     remember(page, race, problems, seq, link=linked and released)
     message = pack(race, trajectories(race), problems, asked, seq, grasped, dissected=dissected)
     stage(message, key=page + ".stage", dissected=dissected)

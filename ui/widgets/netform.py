@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core import Hyper
 from core.symbolic.notation import symbol
-from experiments.map.spec import Axis, axis_of, checked_range
+from experiments.axis import Axis, axis_of, checked_range
 from experiments.network_sweep.spec import COMMON, MOST_RULES, VALUES, NetworkSweep, beside, options_of
 from experiments.training.spec import Lesson
 from networks.training.sweep import measures_of

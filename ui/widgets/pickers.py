@@ -8,8 +8,9 @@ from streamlit.delta_generator import DeltaGenerator
 from core import Hyper
 from core.rule import Rule
 from core.symbolic.notation import symbol
-from experiments.map.spec import Axis, axis_of, checked_range, usual
-from experiments.race.spec import Control, Race
+from experiments.axis import Axis, axis_of, checked_range, usual
+from experiments.control import Control
+from experiments.race.spec import Race
 from optimizers import ENTRANTS, Entrant
 from surfaces import SURFACES
 
@@ -66,7 +67,7 @@ def other_numbers(page: str, race: Race, taken: Collection[str]) -> Race:
     with st.expander("Other numbers"):
         columns = st.columns(4)
         changed = {}
-        for i, control in enumerate(c for c in race.controls if c.hyper.name not in taken):
+        for i, control in enumerate(c for c in race.controls.values() if c.hyper.name not in taken):
             changed[control.id] = slider(page, control, race[control.id], columns[i % 4])
     return race.having(changed)
 

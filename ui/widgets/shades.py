@@ -2,7 +2,8 @@
 
 import math
 
-from experiments.map.spec import COLOURS, Map, moved
+from experiments.map.run import moved
+from experiments.map.spec import COLOURS, Map
 from experiments.race.ranking import floor_of
 from figures.maps import Shade
 

@@ -12,7 +12,7 @@ import streamlit as st
 from core.symbolic.notation import symbol
 from experiments.network_sweep.spec import NetworkSweep, options_of
 from experiments.network_sweep.words import Outcome, about, at, outcome, said, share, verdict, width
-from experiments.race.ranking import number
+from experiments.numbers import number
 from figures import netsweep, theme
 from figures.maps import Shade, Side
 from networks.training.sweep import Cell, Sweep

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.components.v2 import component
 
-from experiments.race.spec import wishes
+from experiments.race.asked import wishes
 from experiments.schema import Check, either, flag, nothing, record, text, whole
 from ui.components.transport import text_of
 from ui.received import received

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from core import Surface, Trajectory
-from experiments.anatomy.run import insides
+from experiments.anatomy.layout import insides
+from experiments.control import Control
 from experiments.host import kept
 from experiments.race import ranking
+from experiments.race.axes import loss_axes
 from experiments.race.band import band, bandable
-from experiments.race.spec import Control, Race, View
+from experiments.race.spec import Race, View
+from experiments.race.words import verdict
 from figures import theme
 from optimizers import ENTRANTS
 from ui.components.transport import packed
@@ -86,7 +89,7 @@ def pack(
         "hidden": race.hidden,
         "step": race.step,
         "threshold": race["threshold"] if surface.minima else None,
-        "axes": ranking.loss_axes(gap, alive, bool(surface.minima), (span[0] - floor, span[1] - floor)),
+        "axes": loss_axes(gap, alive, bool(surface.minima), (span[0] - floor, span[1] - floor)),
         "runs": [
             {
                 "key": result.key,
@@ -101,14 +104,14 @@ def pack(
             for i, result in enumerate(found)
         ],
         "columns": ranking.columns(race, surface),
-        "verdict": ranking.verdict(found, race, surface, float(gap[0, 0])),
+        "verdict": verdict(found, race, surface, float(gap[0, 0])),
         "problems": problems,
-        "values": {control.id: _number(race[control.id]) for control in race.controls},
+        "values": {control.id: _number(race[control.id]) for control in race.controls.values()},
         "theme": theme.STAGE,
     }
     known = wish or {}
     if known.get("structure") != structure:
-        scales = list(dict.fromkeys(control.hyper.stops for control in race.controls))
+        scales = list(dict.fromkeys(control.hyper.stops for control in race.controls.values()))
         header["scales"] = [[_number(stop) for stop in stops] for stops in scales]
         header["controls"] = [
             {
@@ -122,7 +125,7 @@ def pack(
                 "off": None if control.hyper.off is None else _number(control.hyper.off),
                 "band": bandable(race, control),
             }
-            for control in race.controls
+            for control in race.controls.values()
         ]
     arrays = {"x": x, "gap": gap}
     if not dragged:
@@ -196,7 +199,7 @@ def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple
     spans = [np.array(_field(surface, race.domain, SMALL)[2]) for surface in dict.fromkeys(surfaces)]
     spans = spans * (len(surfaces) // len(spans))
     header["axes"] = [
-        ranking.loss_axes(np.concatenate([g, others]), np.concatenate([a, rests]), bounded, tuple(span - floor))
+        loss_axes(np.concatenate([g, others]), np.concatenate([a, rests]), bounded, tuple(span - floor))
         for g, a, span, floor in zip(gap, alive, spans, floors, strict=True)
     ]
     return header, parts

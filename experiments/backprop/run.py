@@ -1,0 +1,49 @@
+"""The rows that are looked at, and the network, trained as far as it is."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from experiments.backprop.spec import FLAT_TASKS, Look
+from experiments.host import kept
+from experiments.job import at_once
+from networks import NetworkTask, train
+from networks.data.prepare import Data
+from networks.model.architectures import MLP
+from networks.training.cost import cost_of
+
+BATCH = 64
+"""Rows of a minibatch, in the training before."""
+
+
+def rows_of(look: Look) -> tuple[Data, np.ndarray, list[str]]:
+    """The data, which rows of its training set are looked at, (rows,), from the first on and round again; and complaints."""
+    data = _loaded(replace(FLAT_TASKS[look.task], kind=MLP()), int(look["seed"]))
+    many, first = len(data.y_train), int(look["row"])
+    wrong = []
+    if first >= many:
+        wrong = [f"row = {first} is not allowed: it must be from 0 to {many - 1}, the training set; {many - 1} is shown."]
+    return data, (min(first, many - 1) + np.arange(min(int(look["rows"]), many))) % many, wrong
+
+
+def trained(look: Look) -> tuple[np.ndarray, int]:
+    """The network's parameters (P,) float64, and after how many steps: fewer than wanted where the next one diverges."""
+    return _trained(look.network_task, look.rule, look[f"{look.rule}.lr"], int(look["steps"]), int(look["seed"]))
+
+
+@kept
+def _loaded(task: NetworkTask, seed: int) -> Data:
+    return task.load(seed)
+
+
+@kept
+def _trained(task: NetworkTask, rule: str, lr: float, steps: int, seed: int) -> tuple[np.ndarray, int]:
+    if not steps:
+        return task.model.initial(seed), 0
+    batch = min(BATCH, len(_loaded(replace(task, kind=MLP()), seed).y_train))
+    regime = {"steps": steps, "batch_size": batch, "seed": (seed,), "dtype": "float64"}
+    entrants = [(rule, {"lr": lr})]
+    training = at_once(partial(train, task, entrants=entrants, **regime), cost_of(task, entrants, **regime), (task,))
+    last = int(training.stopped[0]) - 1
+    return (training.x[0], steps) if last >= steps else _trained(task, rule, lr, last, seed)

@@ -1,0 +1,175 @@
+"""The runs of a map: one for each pair of values, in pieces that are kept."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from core import DRIVER, Schedule, Surface, Sweep, sweep
+from core.hosting.machine import set_by_host
+from core.rule import Rule
+from core.study.stability import limit
+from core.surface import ANGLE, Point
+from core.sweep import STARTS
+from experiments.axis import Axis, options_of, values_of
+from experiments.host import kept, progress, superseded
+from experiments.map.spec import Cell, Map
+from experiments.race.controls import EACH
+from experiments.race.run import Numbers
+from experiments.race.spec import Race
+from experiments.race.theory import curvatures_for
+from optimizers import ENTRANTS
+
+CORES = min(2, os.cpu_count() or 1)
+"""Worker processes for a large map."""
+
+MOST = 1e6 * set_by_host("RAVINE_MAP_MILLIONS", 2000)
+"""Steps of runs that a map may take: as many as six rules at all cells for the most steps, if the host does not say less."""
+
+
+def beyond(view: Map, many: int) -> str:
+    """Why a map with so many values a side is not computed here, and what would be; empty where it is."""
+    steps, rules, cells = int(view.race["steps"]), len(view.shown), cells_of(view, many)
+    if rules * cells * steps <= MOST:
+        return ""
+    fitting = int(MOST / (rules * cells))
+    can = f"{fitting:,} steps would" if fitting else "fewer rules may"
+    what = f"{rules} {'rule' if rules == 1 else 'rules'} × {cells:,} cells × {steps:,} steps"
+    return f"{what} are more than the {MOST / 1e6:,.0f} million steps of runs that this server allows a map: {can} fit."
+
+
+def cells_of(view: Map, many: int) -> int:
+    """How many cells a map with so many values a side has."""
+    options = options_of(view.race)
+    return math.prod(len(values_of(axis, options[axis.name], many)) for axis in (view.across, view.up))
+
+
+def ahead(view: Map, many: int) -> float:
+    """Steps of runs that a map with so many values a side takes yet; the rules whose cells are kept take none."""
+    left = [key for key in view.shown if not _swept.has(*_order((view.across, view.up), view.race, key, many))]
+    return len(left) * cells_of(view, many) * view.race["steps"]
+
+
+def swept(view: Map, key: str, many: int) -> Sweep:
+    """The map of an entrant that is shown, with so many values a side."""
+    return swept_along((view.across, view.up), view.race, key, many)
+
+
+def swept_along(axes: Sequence[Axis], race: Race, key: str, many: int) -> Sweep:
+    """An entrant run at so many values along each of the axes, which it has."""
+    return _swept(*_order(axes, race, key, many))
+
+
+Order = tuple[Rule, Surface, Point, Numbers, Numbers, Schedule, tuple[tuple[str, tuple[float, ...]], ...], float]
+"""What `_swept` is given."""
+
+
+def _order(axes: Sequence[Axis], race: Race, key: str, many: int) -> Order:
+    entrant, options = ENTRANTS[key], options_of(race)
+    settings = race.settings_of(entrant)
+    taken = {axis.name for axis in axes}
+    return (
+        entrant.rule,
+        race.landscape,
+        race.origin,
+        tuple((name, settings[name]) for name in entrant.rule.hypers if name not in taken),
+        tuple((name, settings[name]) for name in DRIVER if name not in taken),
+        race.decline,
+        tuple((axis.name, tuple(values_of(axis, options[axis.name], many).tolist())) for axis in axes),
+        race["threshold"],
+    )
+
+
+@kept
+def _swept(
+    rule: Rule,
+    surface: Surface,
+    start: Point,
+    hypers: Numbers,
+    driver: Numbers,
+    schedule: Schedule,
+    axes: tuple[tuple[str, tuple[float, ...]], ...],
+    within: float,
+) -> Sweep:
+    return sweep(
+        rule,
+        surface,
+        axes=dict(axes),
+        start=start,
+        hypers=dict(hypers),
+        schedule=schedule,
+        within=within,
+        processes=CORES,
+        progress=progress,
+        should_stop=superseded,
+        **dict(driver),  # type: ignore[arg-type]
+    )
+
+
+def boundary(view: Map, key: str, many: int = 96) -> tuple[np.ndarray, np.ndarray] | None:
+    """Where theory says the rule stops being stable, as a line (across, up); None where it has nothing to say."""
+    race, rule = view.race, ENTRANTS[key].rule
+    bends = curvatures_for(race, key)
+    if not bounded(view, key) or bends is None:
+        return None
+    other = view.up if view.across.name == "lr" else view.across
+    settings = race.settings_of(ENTRANTS[key])
+    values = values_of(other, rule.hypers[other.name], many)
+    lrs = limit(rule, {name: settings[name] for name in rule.hypers} | {other.name: values}) / bends.max()
+    return (lrs, values) if other is view.up else (values, lrs)
+
+
+def bounded(view: Map, key: str) -> bool:
+    """Whether the map is one that theory may speak of: lr is an axis, and another of the rule's own numbers the other."""
+    names = {view.across.name, view.up.name}
+    return "lr" in names and names <= ENTRANTS[key].rule.hypers.keys()
+
+
+def played(view: Map, cell: Cell) -> Race:
+    """The race of one cell: its rule alone, with the cell's numbers."""
+    key, across, up = cell
+    return alone(view.race, key, {view.across.name: across, view.up.name: up})
+
+
+def alone(race: Race, key: str, numbers: Mapping[str, float]) -> Race:
+    """The race of one entrant, with some numbers (named as axes are) changed."""
+    race = replace(race, entrants=(key,), hidden=(), lrs=EACH if "lr" in numbers else race.lrs)
+    point = dict(zip(STARTS, race.origin, strict=True)) | {name: numbers[name] for name in STARTS if name in numbers}
+    # An entrant's own number comes before the loop's.
+    ids = {control.hyper.name: name for name, control in reversed(race.controls.items())}
+    race = race.having({ids[name]: value for name, value in numbers.items() if name not in STARTS})
+    if numbers.keys() & set(STARTS):
+        (start,) = race.landscape.unturned((tuple(point.values()),))  # type: ignore[arg-type]
+        race = replace(race, start=start)
+    return race
+
+
+def moved(view: Map) -> dict[str, float]:
+    """The axes along which the surface changes, and with it its minima, each with the value at which these are named."""
+    surface = view.race.landscape
+    now = {**dict(zip(surface.hypers, surface.parameters, strict=True)), ANGLE.name: surface.angle}
+    return {axis.name: now[axis.name] for axis in (view.across, view.up) if axis.name in now}
+
+
+def shades(view: Map, found: Sweep) -> np.ndarray:
+    """What the colour of each cell tells, NaN where there is nothing to tell: it diverged, left, or never got there."""
+    diverged = found.stopped <= found.steps
+    if view.colour == "stopped":
+        return np.where(diverged, found.stopped, np.nan)
+    if view.colour == "minimum":
+        (xlo, xhi), _ = view.race.landscape.domain
+        which = found.ended(within=0.05 * (xhi - xlo))
+        return np.where(which >= 0, which, np.nan)
+    if view.colour == "steps":
+        count = found.steps_within(view.race["threshold"])
+        return np.where(count <= found.steps, count, np.nan)
+    loss = np.where(diverged, np.nan, found.final) if view.colour == "final" else found.best
+    return np.where(found.left, np.nan, found.above(loss))
+
+
+def below(view: Map, found: Sweep) -> np.ndarray:
+    """Of the cells with nothing to tell those whose run left below the minimum, and is still within bounds."""
+    told = view.colour in ("final", "best", "steps")
+    return found.left & (found.stopped > found.steps) & told
