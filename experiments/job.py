@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 from core.hosting.admission import Ticket
 from core.hosting.jobs import Work, done, nursery
 from experiments.hall import HALL, admitted, place_of
-from experiments.host import Visitor, host, superseded
+from experiments.host import Visitor, host, progress, superseded
 from networks.training.cost import Cost
 from networks.training.train import small
 
@@ -23,6 +23,9 @@ TIDY = 10.0
 
 IMPORTED = ("networks.training.sweep", "networks.training.train")
 """What the work needs."""
+
+PATIENCE = 0.1
+"""Seconds between looks at work that is waited for."""
 
 GIVEN_UP = "Its memory was needed for the work of others: train it again."
 
@@ -153,7 +156,7 @@ class Job(Background, Generic[T]):
         def watch(so_far: T) -> None:
             self.so_far = so_far
 
-        def progress(share: float) -> None:
+        def tell(share: float) -> None:
             self.share, self.seconds = share, before + time.monotonic() - began
 
         def ended() -> bool:
@@ -165,7 +168,7 @@ class Job(Background, Generic[T]):
             if ticket is None:
                 return
             began = time.monotonic()
-            hear = {"watch": watch, "progress": progress, "should_stop": ended}
+            hear = {"watch": watch, "progress": tell, "should_stop": ended}
             came = done(nursery(*IMPORTED), self.ordered(), small, **hear, most=HALL.room, shared=self.shared())
             self.so_far = self.so_far if came is None else came
             self.seconds = before + time.monotonic() - began
@@ -201,3 +204,20 @@ def _tidying() -> None:
             HALL.tidy()
 
     threading.Thread(target=tidy, daemon=True).start()
+
+
+def finished(job: Job[T]) -> T:
+    """What a job comes to, waited for; ValueError with its sentence where it may not be or came to no end."""
+    if refusal := job.refusal:
+        raise ValueError(refusal.removesuffix("."))
+    job.start()
+    try:
+        while job.running:
+            progress(job.share)
+            job.wait(PATIENCE)
+    finally:
+        job.stop()
+    if job.problem or job.so_far is None:
+        raise ValueError(job.problem.removesuffix(".") or "It came to nothing")
+    progress(1.0)
+    return job.so_far

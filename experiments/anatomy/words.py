@@ -77,3 +77,9 @@ def largest_survivor(race: Race, key: str) -> float | None:
 
 def _heading(across: float, up: float) -> str:
     return f"the axis at {math.degrees(math.atan2(up, across)) % 180:.0f}°"
+
+
+def conventions(race: Race) -> str:
+    """What is agreed about the race's only rule, and where that comes from."""
+    entrant = ENTRANTS[race.entrants[0]]
+    return f"{entrant.title}: {entrant.rule.conventions} Source: {entrant.source}."

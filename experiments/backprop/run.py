@@ -9,9 +9,13 @@ from experiments.backprop.spec import FLAT_TASKS, Look
 from experiments.host import kept
 from experiments.job import at_once
 from networks import NetworkTask, train
+from networks.analysis.backprop import Chain, by_difference, chained, place_of
 from networks.data.prepare import Data
 from networks.model.architectures import MLP
 from networks.training.cost import cost_of
+
+NUDGE = 1e-5
+"""By so much a weight is nudged to measure its gradient."""
 
 BATCH = 64
 """Rows of a minibatch, in the training before."""
@@ -47,3 +51,14 @@ def _trained(task: NetworkTask, rule: str, lr: float, steps: int, seed: int) -> 
     training = at_once(partial(train, task, entrants=entrants, **regime), cost_of(task, entrants, **regime), (task,))
     last = int(training.stopped[0]) - 1
     return (training.x[0], steps) if last >= steps else _trained(task, rule, lr, last, seed)
+
+
+def chain_of(look: Look) -> tuple[Chain, int, float]:
+    """All numbers of the network on the rows, after how many steps of training, and the weight's gradient as it is measured."""
+    data, rows, _ = rows_of(look)
+    model, (parameters, taken) = look.network_task.model, trained(look)
+    x, y = data.x_train.numpy()[rows], data.y_train.numpy()[rows]
+    with np.errstate(all="ignore"):
+        chain = chained(model, parameters, x, y)
+        slope = by_difference(model, parameters, x, y, place_of(model, *look.weight), NUDGE)
+    return chain, taken, slope

@@ -137,3 +137,14 @@ def _names(marks: Sequence[str], mark: str) -> str:
 
 def listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def diverged(look: Look, taken: int) -> list[str]:
+    """What is shown instead where the training before does not get as far as wanted."""
+    if taken >= look["steps"]:
+        return []
+    return [f"The training diverges at step {taken + 1}: the network is shown as it is after step {taken}."]
+
+
+def beyond_bounds() -> str:
+    return "The numbers of this network are beyond all bounds: nothing can be told of its gradients."

@@ -1,11 +1,16 @@
 """What the runs along one number come to, and what theory says of it."""
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 
 from core import Sweep
 from core.symbolic.notation import symbol
+from experiments.axis import options_of
 from experiments.effects.run import gap, told
-from experiments.effects.spec import Effect
+from experiments.effects.spec import SHOWS, Effect
+from experiments.numbers import number
+from experiments.race import theory
 from experiments.race.theory import critically_damped, fastest, largest_stable, silence
 from optimizers import ENTRANTS
 
@@ -72,3 +77,46 @@ def sentences(effect: Effect) -> list[str]:
             f"direction each step leaves {quickest.rate:.3g} of the distance."
         )
     return [sentence for sentence in found if sentence]
+
+
+def rows(effect: Effect, found: Mapping[str, Sweep]) -> list[dict[str, str]]:
+    """Each rule's best value, and how much of the range is about as good."""
+    made, surface, scale = [], effect.race.landscape, options_of(effect.race)[effect.axis.name].scale
+    for key, outcome in found.items():
+        first, last, level = best(effect, outcome)
+        where, there = number(first) if first == last else f"{number(first)} … {number(last)}", number(level)
+        if endless(effect) or not np.isfinite(level):
+            where, there = "–", "–" if endless(effect) else "never"
+        row = {
+            "Rule": ENTRANTS[key].title,
+            f"best {symbol(effect.axis.name)}": where,
+            f"{SHOWS[effect.shows].lower()} there": there,
+        }
+        if scale == "log" and effect.shows == "final":
+            row[f"decades within {NEAR:g}× of it"] = f"{width(effect, outcome):.2f}"
+        row["diverged"] = f"{(outcome.stopped <= outcome.steps).mean():.0%} of the range"
+        if surface.caveat:
+            row["left below the minimum"] = f"{outcome.left.mean():.0%} of the range"
+        made.append(row)
+    return made
+
+
+def endless(effect: Effect) -> bool:
+    """Whether no value can be best, for runs fall without end."""
+    return effect.shows == "final" and not effect.race.landscape.minima
+
+
+def notes(effect: Effect, found: Mapping[str, Sweep]) -> Iterator[str]:
+    """What the pictures and the table show and what they do not, then what theory says."""
+    if endless(effect):
+        yield "This surface has no minimum, so no value is best; a loss of 0 or less stands at the lower edge."
+    if any(outcome.left.any() for outcome in found.values()):
+        yield f"{effect.race.landscape.caveat} A run that left below it is told no loss and has reached nothing.".strip()
+    left = [ENTRANTS[key].title for key in effect.race.entrants if key not in found]
+    if left:
+        yield f"{', '.join(left)} cannot be shown: there is no {symbol(effect.axis.name)} in it."
+    if ticks(effect):
+        exact = "exact here: the surface is a quadratic"
+        told = exact if theory.exact(effect.race) else "a guide here, from the minimum alone"
+        yield f"Dashed: what theory says of {ENTRANTS[effect.rule].title}, derived from the rule; {told}."
+    yield from sentences(effect)

@@ -1,14 +1,16 @@
 """What a sweep over a network came to: each rule's best numbers, how much room there is about them, and who wins."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from core.symbolic.notation import symbol
+from experiments.network_sweep.spec import NetworkSweep
 from experiments.numbers import number
 from networks.analysis.paired import lead
 from networks.training.sweep import Cell, Measure, Sweep
+from optimizers import ENTRANTS
 
 NEAR = 1.1
 """A loss is about as good as the best when it is within this factor of it."""
@@ -17,6 +19,9 @@ POINT = 0.01
 """An accuracy is, when it is no more than this below."""
 
 LEAST = 1e-16
+
+BEYOND = 3.0
+"""A loss more than so many times that before training is out of the picture."""
 
 
 @dataclass(frozen=True)
@@ -144,3 +149,62 @@ def _named(found: Sweep, titles: Sequence[str], outcomes: Sequence[Outcome], ent
     best = outcomes[entrant].best
     assert best is not None  # only those are ranked
     return f"{titles[entrant]} ({', '.join(f'{symbol(name)} {number(value)}' for name, value in at(found, best).items())})"
+
+
+def outcomes(view: NetworkSweep, found: Sweep) -> dict[str, Outcome]:
+    """What every rule came to."""
+    return {key: outcome(found, view.measure, i) for i, key in enumerate(view.shown)}
+
+
+def won(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> str:
+    """Which rule is best, once all is trained; empty before."""
+    return verdict(found, view.measure, told, [ENTRANTS[key].title for key in told]) if found.complete else ""
+
+
+def notes(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> Iterator[str]:
+    """What the pictures show and what they do not, a sentence each."""
+    left = [ENTRANTS[key].title for key in view.lesson.rules if key not in told]
+    seeds = found.stopped.shape[-1]
+    if left and view.other:
+        yield f"{', '.join(left)} cannot be shown: there is no {symbol(view.other.name)} in it."
+    if seeds > 1:
+        band = (
+            "; bands reach over " + (f"all {seeds}" if seeds < 5 else f"the middle 3 of {seeds}") if view.other is None else ""
+        )
+        yield f"Medians of {seeds} seeds{band}. Seeds share the split of the data and differ in first weights and minibatches."
+    if view.other is None:
+        yield "Rings mark each rule’s best lr; the decades are read off its line."
+        if not view.measure.rises:
+            yield f"Shown are losses up to {BEYOND:g} times that before training."
+    yield "Each best is picked on the very seeds and validation set that judge it, which flatters every rule."
+
+
+def table(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> list[dict[str, str]]:
+    """Each rule's best numbers, the best first, and how much room there is about them."""
+    measure, seeds, rows = view.measure, found.stopped.shape[-1], []
+    for i, (key, one) in enumerate(told.items()):
+        row, order = {"Rule": ENTRANTS[key].title}, np.inf
+        best = {} if one.best is None else at(found, one.best)
+        for axis, place in zip(view.axes, one.best or (-1, -1), strict=False):
+            row[f"best {symbol(axis.name)}"] = f"{number(best[axis.name])}{ended(axis.name, found, place)}" if best else "–"
+        row[f"{measure.title.lower()} there"] = "–"
+        if one.best is not None:
+            middle = float(one.middle[one.best])
+            order = -middle if measure.rises else middle
+            low, high = (said(measure, float(part[one.best])) for part in (one.low, one.high))
+            spread = f" ({low} to {high})" if seeds > 1 else ""
+            row[f"{measure.title.lower()} there"] = said(measure, middle) + spread
+        if view.other is None:
+            row[f"decades of lr {about(measure)}"] = f"{width(found.axes[view.lr.name], one, measure):.2f}"
+        else:
+            row[f"cells {about(measure)}"] = f"{share(one, measure):.1%}"
+        if found.diverged.any():
+            lost = found.diverged[i].mean()
+            row["runs that diverged"] = f"{lost:.0%}" if lost else "–"
+        rows.append((order, row))
+    return [row for _, row in sorted(rows, key=lambda entry: entry[0])]
+
+
+def ended(name: str, found: Sweep, place: int) -> str:
+    """Said of a best value that is the first or the last that was tried: a better one may be beyond."""
+    return " (end of range)" if place in (0, len(found.axes[name]) - 1) else ""

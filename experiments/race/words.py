@@ -6,6 +6,7 @@ from core import Surface
 from experiments.numbers import listed, number
 from experiments.race.ranking import Result
 from experiments.race.spec import Race
+from surfaces import SURFACES
 
 LEVEL = 0.01
 """Final losses nearer than this, relatively, are called level."""
@@ -69,3 +70,9 @@ def _falling(found: Sequence[Result], race: Race) -> str:
         else ""
     )
     return f"This surface falls without end, so there is nothing to win.{first}{lowest}"
+
+
+def lesson(race: Race) -> str:
+    """What the surface teaches, and what it does not keep."""
+    surface = SURFACES[race.surface]
+    return f"{surface.lesson} {surface.caveat}".rstrip()

@@ -11,6 +11,7 @@ from networks.analysis.paired import lead
 from networks.analysis.perceptron import bound
 from networks.analysis.report import worst
 from networks.model.losses import LOSSES
+from networks.model.parameters import INITS
 from optimizers import ENTRANTS
 
 
@@ -146,3 +147,13 @@ def sentences(training: Training, run: int, many: int) -> list[str]:
         text = " ".join(words[token] for token in x[row].tolist() if token)
         found.append(f"“{text}” is {classes[y[row]]}, said {classes[said]} ({share:.0%})")
     return found
+
+
+def told(training: Training, names: Sequence[str]) -> list[str]:
+    """All that is said of a training below its table; `names` has titles of its entrants, and of forks after them."""
+    last = int(training.metric_steps[-1])
+    marked = "" if last == training.steps else f"The table tells of step {last}, the last that was evaluated."
+    found = [*ends(training, names), marked, verdict(training, names), theorem(training), *training.data.notes]
+    if training.task.init == "zeros" and len(training.task.model.layers) > 1:
+        found.append(f"All first weights are zero: {INITS['zeros'].source}, so the network cannot tell its inputs apart.")
+    return [sentence for sentence in found if sentence]

@@ -1,7 +1,6 @@
 """What there is of a sweep over a network: curves or tiles, the verdict and the table."""
 
 import math
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +10,7 @@ import streamlit as st
 
 from core.symbolic.notation import symbol
 from experiments.network_sweep.spec import NetworkSweep, options_of
-from experiments.network_sweep.words import Outcome, about, at, outcome, said, share, verdict, width
+from experiments.network_sweep.words import BEYOND, Outcome, at, notes, outcomes, said, table, won
 from experiments.numbers import number
 from figures import netsweep, theme
 from figures.maps import Shade, Side
@@ -21,8 +20,6 @@ from optimizers import ENTRANTS
 COLOURS = theme.rule_colours(ENTRANTS)
 ABREAST = 3
 QUIET = {"displayModeBar": False}
-BEYOND = 3.0
-"""A loss more than so many times that before training is out of the picture."""
 
 
 def picture(page: str, view: NetworkSweep, found: Sweep) -> None:
@@ -38,11 +35,6 @@ def picture(page: str, view: NetworkSweep, found: Sweep) -> None:
                 link = urlencode(view.trained_at({key: at(found, one.best)}))
                 place.caption(f"[Train {ENTRANTS[key].title} at its best](networks?{link})")
     words(view, found, told)
-
-
-def outcomes(view: NetworkSweep, found: Sweep) -> dict[str, Outcome]:
-    """What every rule came to."""
-    return {key: outcome(found, view.measure, i) for i, key in enumerate(view.shown)}
 
 
 @lru_cache(maxsize=4)  # a picture is looked at more often than it changes
@@ -118,59 +110,10 @@ def tiles(view: NetworkSweep, found: Sweep, entrant: int, one: Outcome) -> netsw
 
 def words(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> None:
     """The verdict, the table, and what the pictures show and what they do not."""
-    if found.complete:
-        st.markdown(f"**{verdict(found, view.measure, told, [ENTRANTS[key].title for key in told])}**")
-    table(view, found, told)
-    best = {key: at(found, one.best) for key, one in told.items() if one.best is not None}
-    if best and view.other is None:
-        st.markdown(f"[Train each at its best, side by side](networks?{urlencode(view.trained_at(best))})")
+    if best := won(view, found, told):
+        st.markdown(f"**{best}**")
+    st.table(table(view, found, told))
+    places = {key: at(found, one.best) for key, one in told.items() if one.best is not None}
+    if places and view.other is None:
+        st.markdown(f"[Train each at its best, side by side](networks?{urlencode(view.trained_at(places))})")
     st.caption(" ".join(notes(view, found, told)))
-
-
-def notes(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> Iterator[str]:
-    """What the pictures show and what they do not, a sentence each."""
-    left = [ENTRANTS[key].title for key in view.lesson.rules if key not in told]
-    seeds = found.stopped.shape[-1]
-    if left and view.other:
-        yield f"{', '.join(left)} cannot be shown: there is no {symbol(view.other.name)} in it."
-    if seeds > 1:
-        band = (
-            "; bands reach over " + (f"all {seeds}" if seeds < 5 else f"the middle 3 of {seeds}") if view.other is None else ""
-        )
-        yield f"Medians of {seeds} seeds{band}. Seeds share the split of the data and differ in first weights and minibatches."
-    if view.other is None:
-        yield "Rings mark each rule’s best lr; the decades are read off its line."
-        if not view.measure.rises:
-            yield f"Shown are losses up to {BEYOND:g} times that before training."
-    yield "Each best is picked on the very seeds and validation set that judge it, which flatters every rule."
-
-
-def table(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> None:
-    """Each rule's best numbers, the best first, and how much room there is about them."""
-    measure, seeds, rows = view.measure, found.stopped.shape[-1], []
-    for i, (key, one) in enumerate(told.items()):
-        row, order = {"Rule": ENTRANTS[key].title}, np.inf
-        best = {} if one.best is None else at(found, one.best)
-        for axis, place in zip(view.axes, one.best or (-1, -1), strict=False):
-            row[f"best {symbol(axis.name)}"] = f"{number(best[axis.name])}{ended(axis.name, found, place)}" if best else "–"
-        row[f"{measure.title.lower()} there"] = "–"
-        if one.best is not None:
-            middle = float(one.middle[one.best])
-            order = -middle if measure.rises else middle
-            low, high = (said(measure, float(part[one.best])) for part in (one.low, one.high))
-            spread = f" ({low} to {high})" if seeds > 1 else ""
-            row[f"{measure.title.lower()} there"] = said(measure, middle) + spread
-        if view.other is None:
-            row[f"decades of lr {about(measure)}"] = f"{width(found.axes[view.lr.name], one, measure):.2f}"
-        else:
-            row[f"cells {about(measure)}"] = f"{share(one, measure):.1%}"
-        if found.diverged.any():
-            lost = found.diverged[i].mean()
-            row["runs that diverged"] = f"{lost:.0%}" if lost else "–"
-        rows.append((order, row))
-    st.table([row for _, row in sorted(rows, key=lambda entry: entry[0])])
-
-
-def ended(name: str, found: Sweep, place: int) -> str:
-    """Said of a best value that is the first or the last that was tried: a better one may be beyond."""
-    return " (end of range)" if place in (0, len(found.axes[name]) - 1) else ""

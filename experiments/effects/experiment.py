@@ -1,0 +1,50 @@
+"""Effects as an experiment."""
+
+import numpy as np
+
+from experiments.axis import Axis
+from experiments.effects.run import fan, profile, told
+from experiments.effects.spec import Effect, read_effect
+from experiments.effects.words import best, notes, ticks, width
+from experiments.experiment import Experiment, Report
+from experiments.host import through
+from experiments.race.controls import SHARED
+from experiments.race.spec import Race
+
+FIRST = Effect(
+    Race("ravine", ("sgd", "momentum", "nesterov", "adam"), SHARED, numbers=(("lr", 0.02), ("steps", 150.0))),
+    Axis("lr", 1e-3, 1.0),
+    "momentum",
+)
+
+
+def report(effect: Effect) -> Report:
+    """Each rule's best value of the number, what every rule comes to along it, and the losses of the runs that are drawn.
+
+    Raises ValueError where no rule has the number.
+    """
+    if not effect.shown:
+        raise ValueError("None of these rules has this number: pick another one or other rules")
+    found = {key: profile(effect, key) for key in through(effect.shown)}
+    results, series = [], {}
+    for key, outcome in found.items():
+        first, last, level = best(effect, outcome)
+        results.append(
+            {
+                "rule": key,
+                f"best_{effect.axis.name}": first,
+                "to": last,
+                effect.shows: level,
+                "decades": width(effect, outcome),
+                "diverged": float((outcome.stopped <= outcome.steps).mean()),
+                "left": float(outcome.left.mean()),
+            }
+        )
+        series |= {effect.axis.name: outcome.axes[effect.axis.name], key: told(effect, outcome)}
+    values, runs = fan(effect)
+    series |= {"paths": values, **{f"path.{i}": run.height[: run.stopped[0], 0] for i, run in enumerate(runs)}}
+    series |= {f"theory.{name}": np.array(ends) for name, ends in ticks(effect).items()}
+    return Report(results, list(notes(effect, found)), series)
+
+
+EXPERIMENT = Experiment("effects", FIRST, read_effect, report)
