@@ -13,12 +13,12 @@ from pathlib import Path
 
 from tests.browser import ROOT, started
 from tests.visitor import visitor
-from ui.page import called
+from ui.page import page_of
 
 FIRST = "race"
 """The page that needs no name in the address."""
 
-PAGES = [called(file) for file in sorted((ROOT / "pages").glob("*.py"))]
+PAGES = [page_of(file).path for file in sorted((ROOT / "pages").glob("*.py"))]
 WARM, VISITS = 20, 100
 GROWN = 60.0
 """Megabytes that three hundred visits may leave behind."""

@@ -1,25 +1,20 @@
 """Anatomy: the inside of every step of one rule's run."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
-
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from core import SCHEDULES
-from experiments.race.controls import EACH, TUNED
-from experiments.race.spec import Race, read_link
+from experiments.anatomy.experiment import EXPERIMENT
+from experiments.anatomy.words import conventions
+from experiments.race.controls import EACH
+from experiments.race.spec import Race
 from optimizers import ENTRANTS
 from surfaces import SURFACES
-from ui.page import begin
+from ui.page import Page
 from ui.session import recall, remember
 from ui.widgets.live import live
-from ui.widgets.pickers import word
+from ui.widgets.pickers import examples, word
 
-PAGE = "anatomy"
-FIRST = Race("rosenbrock", ("adam",), EACH, numbers=(("adam.lr", 0.1), ("steps", 200.0)))
-
+PAGE = Page("Anatomy", "Surfaces", 2, "anatomy")
 OLD = 1e6  # steps after which no correction is left
 
 # What to look at first: links to this page. (A text on a line of its own would be shown by Streamlit.)
@@ -32,47 +27,37 @@ EXAMPLES = {
 }
 
 
-def one(race: Race) -> Race:
-    """The race of its first rule alone, at a learning rate of its own."""
-    return replace(race, entrants=race.entrants[:1], lrs=EACH, hidden=())
+def main() -> None:
+    PAGE.begin("The inside of a step")
+    kept, complaints, seq = recall(PAGE.path, EXPERIMENT)
+    chosen = picked(kept)
+    remember(PAGE.path, chosen, complaints, seq, link=chosen != kept)
+    live(PAGE.path, EXPERIMENT, linked=True, dissected=True)
+    examples(EXAMPLES)
 
 
 def picked(race: Race) -> Race:
     """The race with what the pickers say."""
-    one, two, three = st.columns(3)
-
-    def pick(place: DeltaGenerator, name: str, options: Mapping[str, Any], now: str) -> str:
-        return word(PAGE, name, name.capitalize(), {key: one.title for key, one in options.items()}, now, place)
-
-    surface = pick(one, "surface", SURFACES, race.surface)
-    key = pick(two, "rule", ENTRANTS, race.entrants[0])
-    schedule = pick(three, "schedule", SCHEDULES, race.schedule)
+    places, options = st.columns(3), {"surface": SURFACES, "rule": ENTRANTS, "schedule": SCHEDULES}
+    now = {"surface": race.surface, "rule": race.entrants[0], "schedule": race.schedule}
+    surface, key, schedule = (
+        word(PAGE.path, name, name.capitalize(), {k: one.title for k, one in options[name].items()}, now[name], place)
+        for name, place in zip(options, places, strict=True)
+    )
     if "t" in ENTRANTS[key].rule.needs:
-        st.session_state[f"{PAGE}.correction"] = race["age"] == 0
-        st.toggle("Bias correction", key=f"{PAGE}.correction", on_change=correct)
-    st.caption(f"{ENTRANTS[key].title}: {ENTRANTS[key].rule.conventions} Source: {ENTRANTS[key].source}.")
-    return race.choosing(surface, (key,), EACH, schedule)
+        st.session_state[f"{PAGE.path}.correction"] = race["age"] == 0
+        st.toggle("Bias correction", key=f"{PAGE.path}.correction", on_change=correct)
+    race = race.choosing(surface, (key,), EACH, schedule)
+    st.caption(conventions(race))
+    return race
 
 
 def correct() -> None:
     """Switch bias correction on or off: off, the rule believes it has run for long."""
-    race, problems, seq = recall(PAGE, FIRST, read)
-    remember(PAGE, race.having({"age": 0.0 if st.session_state[f"{PAGE}.correction"] else OLD}), problems, seq, link=True)
+    race, problems, seq = recall(PAGE.path, EXPERIMENT)
+    on = st.session_state[f"{PAGE.path}.correction"]
+    remember(PAGE.path, race.having({"age": 0.0 if on else OLD}), problems, seq, link=True)
 
 
-def read(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
-    """The race a link asks for, of its first rule alone."""
-    race, problems = read_link(link, default)
-    if len(race.entrants) > 1:
-        problems.append(f"One rule at a time is taken apart: {ENTRANTS[race.entrants[0]].title} is shown.")
-    if race.lrs == TUNED:
-        problems.append("Nothing is tuned here: the rule’s own learning rate is used.")
-    return one(race), problems
-
-
-begin("The inside of a step")
-kept, complaints, number = recall(PAGE, FIRST, read)
-chosen = picked(kept)
-remember(PAGE, chosen, complaints, number, link=chosen != kept)
-live(PAGE, FIRST, linked=True, dissected=True)
-st.caption("See for yourself: " + " · ".join(f"[{text}]({link})" for text, link in EXAMPLES.items()))
+if __name__ == "__main__":
+    main()

@@ -152,7 +152,7 @@ PAGES: Mapping[str, Callable[[random.Random], Link]] = {
     "effects": of_effect,
     "map": of_map,
     "training": of_lesson,
-    "sweep": of_sweep_link,
+    "network_sweep": of_sweep_link,
     "backprop": of_backprop,
 }
 """For every page its links."""

@@ -18,7 +18,7 @@ from optimizers import ENTRANTS, RULES, WRAPPERS, entrants_of, rules_in
 from surfaces import SURFACES, surfaces_in
 from tests.optimizers import test_rules
 from tests.surfaces import test_surfaces
-from ui.page import called
+from ui.page import page_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -94,7 +94,8 @@ def test_imports_are_seen():
 
 @pytest.mark.parametrize("part", ["core", "experiments", "ui", "figures"])
 def test_nothing_below_pages_knows_a_rule_or_a_surface_by_name(part):
-    told = {str(file.relative_to(ROOT)): names for file in files(part) if (names := names_told(file.read_text()))}
+    every = [file for file in files(part) if file.name != "experiment.py"]  # which says what a page shows first
+    told = {str(file.relative_to(ROOT)): names for file in every if (names := names_told(file.read_text()))}
     assert not told
 
 
@@ -183,9 +184,23 @@ def test_no_page_is_called_like_a_package():
 
 
 def test_every_page_has_a_link_of_its_own():
-    links = {page.stem: called(page) for page in files("pages")}
+    links = {page.stem: page_of(page).path for page in files("pages")}
     assert len(set(links.values())) == len(links)
     assert links["training"] == "networks"
+
+
+def test_pages_stand_in_sections_without_a_word_of_them_elsewhere(tmp_path):
+    """One new file is a page: its record is read without running it."""
+    (tmp_path / "late.py").write_text('PAGE = Page("Late", "Later", 9, path="late")\nraise SystemExit')
+    (tmp_path / "early.py").write_text('PAGE = Page("Early", "Sooner", 1, "early")\n')
+    (tmp_path / "also.py").write_text('PAGE = Page("Also", "Later", 8, "also")\n')
+    found = {section: [page.title for page, _ in within] for section, within in sections(tmp_path).items()}
+    assert found == {"Sooner": ["Early"], "Later": ["Also", "Late"]}
+    (tmp_path / "none.py").write_text("x = 1\n")
+    with pytest.raises(ValueError, match="none.py has no line PAGE"):
+        sections(tmp_path)
+    assert [page.title for section in sections(ROOT / "pages").values() for page, _ in section][0] == "Race"
+    assert isinstance(page_of(ROOT / "pages" / "race.py"), Page)
 
 
 def endless(source: str) -> list[int]:

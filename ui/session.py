@@ -1,11 +1,10 @@
 """What a session remembers, behind two functions; the link in the address bar is the rest."""
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
 
 import streamlit as st
 
+from experiments.experiment import Experiment, S, Spec
 from experiments.host import serve
 from ui.complain import few
 from ui.visitor import Browser
@@ -13,22 +12,14 @@ from ui.visitor import Browser
 serve(Browser())
 
 
-class Spec(Protocol):
-    """What a page shows, frozen and hashable; its link restores it."""
-
-    def link(self) -> dict[str, str]: ...
-
-
 SETTLED = 3.0
 """Seconds in which a browser has drawn a page. One that is run again before loses what its widgets were set to."""
 
-S = TypeVar("S", bound=Spec)
 
-
-def recall(page: str, default: S, read: Callable[[Mapping[str, str], S], tuple[S, list[str]]]) -> tuple[S, list[str], int]:
+def recall(page: str, experiment: Experiment[S]) -> tuple[S, list[str], int]:
     """The page's spec, sentences about what its link asked for in vain, and the number of the last wish granted."""
     if page not in st.session_state:
-        spec, problems = read(st.query_params.to_dict(), default)
+        spec, problems = experiment.read(st.query_params.to_dict(), experiment.first)
         st.session_state[page] = spec, few(problems), 0
     return st.session_state[page]
 

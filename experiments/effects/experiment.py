@@ -3,11 +3,10 @@
 import numpy as np
 
 from experiments.axis import Axis
-from experiments.effects.run import fan, profile, told
+from experiments.effects.run import computed, told
 from experiments.effects.spec import Effect, read_effect
 from experiments.effects.words import best, notes, ticks, width
 from experiments.experiment import Experiment, Report
-from experiments.host import through
 from experiments.race.controls import SHARED
 from experiments.race.spec import Race
 
@@ -25,7 +24,7 @@ def report(effect: Effect) -> Report:
     """
     if not effect.shown:
         raise ValueError("None of these rules has this number: pick another one or other rules")
-    found = {key: profile(effect, key) for key in through(effect.shown)}
+    values, runs, found = computed(effect)
     results, series = [], {}
     for key, outcome in found.items():
         first, last, level = best(effect, outcome)
@@ -41,7 +40,6 @@ def report(effect: Effect) -> Report:
             }
         )
         series |= {effect.axis.name: outcome.axes[effect.axis.name], key: told(effect, outcome)}
-    values, runs = fan(effect)
     series |= {"paths": values, **{f"path.{i}": run.height[: run.stopped[0], 0] for i, run in enumerate(runs)}}
     series |= {f"theory.{name}": np.array(ends) for name, ends in ticks(effect).items()}
     return Report(results, list(notes(effect, found)), series)

@@ -43,3 +43,12 @@ def told(effect: Effect, found: Sweep) -> np.ndarray:
         return gap(effect, found)
     count = found.steps_within(effect.race["threshold"])
     return np.where(count <= found.steps, count, np.inf)
+
+
+Made = tuple[np.ndarray, list[Trajectory], dict[str, Sweep]]
+
+
+def computed(effect: Effect) -> Made:
+    """Some values, the run at each, and the outcome of every rule along the whole range."""
+    values, runs = fan(effect)
+    return values, runs, {key: profile(effect, key) for key in through(effect.shown)}

@@ -30,7 +30,7 @@ from networks.model.layers.plain import BENDS
 from networks.model.network import Network
 from networks.model.parameters import INITS
 from tests import by_torch
-from ui.widgets.strips import sizes_of, strip_of
+from ui.widgets.chain import sizes_of, strip_of
 
 PAGE = Path(__file__).parents[2] / "pages" / "backprop.py"
 FIRST = Look("moons_mlp", (5, 4), "tanh", "torch", "sgd")

@@ -19,7 +19,7 @@ from optimizers import ENTRANTS
 from surfaces import SURFACES
 from tests.problems import UNDERCUT
 from tests.races import leaving
-from ui.widgets.shades import shade
+from ui.widgets.maps import shade
 
 FIRST = Map(Race("ravine", ("momentum", "nesterov"), numbers=(("steps", 80.0),)), Axis("lr", 1e-3, 1.0), Axis("mu", 0.0, 0.99))
 

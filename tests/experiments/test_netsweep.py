@@ -26,7 +26,7 @@ from networks.training.train import Training
 from optimizers import ENTRANTS
 from tests.experiments.test_lesson import impossible
 
-PAGE = Path(__file__).parents[2] / "pages" / "sweep.py"
+PAGE = Path(__file__).parents[2] / "pages" / "network_sweep.py"
 DIGITS, DIABETES, IRIS = (TASKS[key] for key in ("digits_mlp", "diabetes_mlp", "iris_mlp"))
 LRS = np.geomspace(1e-3, 1.0, 4)
 FIRST = NetworkSweep(Lesson("digits_mlp", ("sgd", "adam"), (("steps", 20.0),)))

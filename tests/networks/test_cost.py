@@ -170,7 +170,7 @@ def test_a_refused_training_is_not_begun_even_where_nobody_asked_before(room):
     assert "would take about" in going.problem
 
 
-@pytest.mark.parametrize(("page", "key"), [("training", "networks"), ("sweep", "sweep")])
+@pytest.mark.parametrize(("page", "key"), [("training", "networks"), ("network_sweep", "sweep")])
 def test_the_page_says_it_and_the_last_picture_stays(page, key, room):
     app = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=30)
     app.query_params.update({"task": "iris_mlp", "rules": "sgd~adam", "steps": "10", "seeds": "5"})

@@ -19,7 +19,8 @@ from ui.widgets.own import ROOT as ROOT_OF_FOLDERS
 ROOT = Path(__file__).parents[2]
 RACE = ROOT / "pages" / "race.py"
 PAGES = sorted((ROOT / "pages").glob("*.py"))
-TRAINING = [page for page in PAGES if "from networks" in page.read_text()]
+NETWORKS = {file.parent.name for file in (ROOT / "experiments").glob("*/*.py") if "from networks" in file.read_text()}
+TRAINING = [page for page in PAGES if NETWORKS & set(re.findall(r"from experiments\.(\w+)", page.read_text()))]
 
 
 def opened(page: Path = RACE, **link: str) -> AppTest:

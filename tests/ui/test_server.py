@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from tests.browser import started
 from tests.core.test_workers import alive, wait_for
 from tests.visitor import visitor
-from ui.page import called
+from ui.page import page_of
 from ui.server import HOUSE, VISITS, House
 
 PAGES = sorted((Path(__file__).parents[2] / "pages").glob("*.py"))
@@ -83,11 +83,11 @@ def test_what_visitors_leave_behind_is_collected_once_enough_have_come():
             gc.enable()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=called)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_nothing_of_a_page_outlives_its_visitor(page):
     left = []
     for _ in range(2):
-        app, going = AppTest.from_file(str(page), default_timeout=30).run(), f"{called(page)}.going"
+        app, going = AppTest.from_file(str(page), default_timeout=30).run(), f"{page_of(page).path}.going"
         assert not app.exception
         left.append(weakref.ref(app.session_state))
         if going in app.session_state:

@@ -2,21 +2,22 @@
 
 import streamlit as st
 
+from experiments.experiment import Experiment
 from experiments.race.asked import asked_for
 from experiments.race.run import trajectories
-from experiments.race.spec import Race, read_link
+from experiments.race.spec import Race
 from ui.components.stage import stage, wish
 from ui.components.stage.message import pack
 from ui.session import recall, remember
 
 
 @st.fragment
-def live(page: str, first: Race, *, linked: bool, dissected: bool = False) -> None:
-    """The page's race, `first` to begin with; while a slider is dragged only this runs again.
+def live(page: str, experiment: Experiment[Race], *, linked: bool, dissected: bool = False) -> None:
+    """The page's race; while a slider is dragged only this runs again.
 
     `linked`: the address follows. A race of one rule may be shown `dissected`, with the inside of its steps.
     """
-    race, problems, seq = recall(page, first, read_link)
+    race, problems, seq = recall(page, experiment)
     asked = wish(page + ".stage", seq)
     released, grasped = False, None
     if asked and asked["seq"] > seq:

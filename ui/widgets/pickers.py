@@ -62,6 +62,11 @@ def axis(
         return shown, [f"{error}; {shown.range} is shown."]
 
 
+def examples(links: Mapping[str, str]) -> None:
+    """What to look at first: links to the page that it is on, by what is seen there."""
+    st.caption("See for yourself: " + " · ".join(f"[{text}]({link})" for text, link in links.items()))
+
+
 def other_numbers(page: str, race: Race, taken: Collection[str]) -> Race:
     """A slider for every number of the race but those that are taken."""
     with st.expander("Other numbers"):
