@@ -18,7 +18,7 @@ from optimizers import ENTRANTS, RULES, WRAPPERS, entrants_of, rules_in
 from surfaces import SURFACES, surfaces_in
 from tests.optimizers import test_rules
 from tests.surfaces import test_surfaces
-from ui.page import page_of
+from ui.page import Page, page_of, sections
 
 ROOT = Path(__file__).parents[1]
 
@@ -197,9 +197,9 @@ def test_pages_stand_in_sections_without_a_word_of_them_elsewhere(tmp_path):
     found = {section: [page.title for page, _ in within] for section, within in sections(tmp_path).items()}
     assert found == {"Sooner": ["Early"], "Later": ["Also", "Late"]}
     (tmp_path / "none.py").write_text("x = 1\n")
-    with pytest.raises(ValueError, match="none.py has no line PAGE"):
+    with pytest.raises(ValueError, match=r"none\.py has no line PAGE"):
         sections(tmp_path)
-    assert [page.title for section in sections(ROOT / "pages").values() for page, _ in section][0] == "Race"
+    assert next(page.title for section in sections(ROOT / "pages").values() for page, _ in section) == "Race"
     assert isinstance(page_of(ROOT / "pages" / "race.py"), Page)
 
 
