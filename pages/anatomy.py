@@ -14,7 +14,7 @@ from ui.session import recall, remember
 from ui.widgets.live import live
 from ui.widgets.pickers import examples, word
 
-PAGE = Page("Anatomy", "Surfaces", 2, "anatomy")
+PAGE = Page("Anatomy", "Surfaces", 2)
 OLD = 1e6  # steps after which no correction is left
 
 # What to look at first: links to this page. (A text on a line of its own would be shown by Streamlit.)

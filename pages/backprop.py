@@ -17,7 +17,7 @@ from ui.widgets.chain import by_layer, derivation, strip
 from ui.widgets.lookform import counted, picked
 from ui.widgets.pickers import examples
 
-PAGE = Page("Backprop", "Networks", 6, "backprop")
+PAGE = Page("Backprop", "Training", 6)
 LEGEND = "Orange is positive, blue negative; the deeper, the larger. Click a unit to see what its δ is made of."
 WEIGHT = {"layer": "Weight of layer", "to": "to unit", "from": "from unit"}
 

@@ -15,7 +15,7 @@ from ui.waiting import awaited, stopped
 from ui.widgets.effects import picture
 from ui.widgets.pickers import axis, other_numbers, surface_and_rules, word
 
-PAGE = Page("Effects", "Surfaces", 3, "effects")
+PAGE = Page("Effects", "Surfaces", 3)
 MOST_RULES = 8
 
 

@@ -20,7 +20,7 @@ from ui.widgets.live import live
 from ui.widgets.maps import picture
 from ui.widgets.pickers import axis, other_numbers, surface_and_rules, word
 
-PAGE = Page("Map", "Surfaces", 4, "map")
+PAGE = Page("Map", "Surfaces", 4)
 MOST_RULES = 6
 
 

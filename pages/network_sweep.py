@@ -17,7 +17,7 @@ from ui.widgets.ongoing import begun
 from ui.widgets.own import tasks
 from ui.widgets.swept import picture
 
-PAGE = Page("Sweep", "Networks", 7, "sweep")
+PAGE = Page("Sweep", "Training", 7)
 PATIENCE = 0.3  # seconds between looks at a sweep that goes on
 
 

@@ -15,7 +15,7 @@ from ui.widgets.details import code, finder, terms
 from ui.widgets.live import live
 from ui.widgets.pickers import surface_and_rules, word
 
-PAGE = Page("Race", "Surfaces", 1, "race")
+PAGE = Page("Race", "Surfaces", 1)
 
 
 def main() -> None:

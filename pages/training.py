@@ -24,7 +24,7 @@ from ui.widgets.inside import inside
 from ui.widgets.ongoing import begun, buttons
 from ui.widgets.own import tasks
 
-PAGE = Page("Networks", "Networks", 5, "networks")
+PAGE = Page("Networks", "Training", 5)
 PATIENCE = 0.4  # seconds between looks at a training that goes on
 
 

@@ -191,9 +191,9 @@ def test_every_page_has_a_link_of_its_own():
 
 def test_pages_stand_in_sections_without_a_word_of_them_elsewhere(tmp_path):
     """One new file is a page: its record is read without running it."""
-    (tmp_path / "late.py").write_text('PAGE = Page("Late", "Later", 9, path="late")\nraise SystemExit')
-    (tmp_path / "early.py").write_text('PAGE = Page("Early", "Sooner", 1, "early")\n')
-    (tmp_path / "also.py").write_text('PAGE = Page("Also", "Later", 8, "also")\n')
+    (tmp_path / "late.py").write_text('PAGE = Page("Late", "Later", order=9)\nraise SystemExit')
+    (tmp_path / "early.py").write_text('PAGE = Page("Early", "Sooner", 1)\n')
+    (tmp_path / "also.py").write_text('PAGE = Page("Also", "Later", 8)\n')
     found = {section: [page.title for page, _ in within] for section, within in sections(tmp_path).items()}
     assert found == {"Sooner": ["Early"], "Later": ["Also", "Late"]}
     (tmp_path / "none.py").write_text("x = 1\n")
