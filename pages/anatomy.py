@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import SCHEDULES
+from experiments.able import able
 from experiments.anatomy.experiment import EXPERIMENT
 from experiments.anatomy.words import conventions
 from experiments.race.controls import EACH
@@ -38,7 +39,7 @@ def main() -> None:
 
 def picked(race: Race) -> Race:
     """The race with what the pickers say."""
-    places, options = st.columns(3), {"surface": SURFACES, "rule": ENTRANTS, "schedule": SCHEDULES}
+    places, options = st.columns(3), {"surface": SURFACES, "rule": able(race.landscape), "schedule": SCHEDULES}
     now = {"surface": race.surface, "rule": race.entrants[0], "schedule": race.schedule}
     surface, key, schedule = (
         word(PAGE.path, name, name.capitalize(), {k: one.title for k, one in options[name].items()}, now[name], place)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from core import Hyper
 from core.words import quoted
+from experiments.able import able
 from experiments.control import Control, Numbered
 from networks import TASKS, NetworkTask
 from networks.analysis.backprop import fully_connected
@@ -101,7 +102,7 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
     "task": {key: title_of(task) for key, task in FLAT_TASKS.items()},
     "activation": {key: bend.title for key, bend in BENDS.items()},
     "init": {key: init.title for key, init in INITS.items()},
-    "rule": {key: rule.title for key, rule in RULES.items()},
+    "rule": {key: one.title for key, one in able(next(iter(FLAT_TASKS.values())).model).items() if key in RULES},
 }
 """What is picked by name: its titles."""
 

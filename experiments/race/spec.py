@@ -8,6 +8,7 @@ from typing import Any
 from core import DRIVER, SCHEDULES, Schedule, Surface
 from core.surface import ANGLE, Point
 from core.words import quoted
+from experiments.able import asked
 from experiments.control import SEPARATOR, Control, Numbered
 from experiments.race.controls import (
     AGE,
@@ -201,13 +202,11 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
             return None
 
     def words(name: str, options: Collection[str]) -> tuple[str, ...]:
-        asked = tuple(dict.fromkeys(word for word in link.get(name, "").replace(",", SEPARATOR).split(SEPARATOR) if word))
+        found = tuple(dict.fromkeys(word for word in link.get(name, "").replace(",", SEPARATOR).split(SEPARATOR) if word))
         problems.extend(
-            f"The link's {name.removesuffix('s')} {quoted(word)} is unknown: it is left out."
-            for word in asked
-            if word not in options
+            f"The link's {name} {quoted(word)} is unknown: it is left out." for word in found if word not in options
         )
-        return tuple(word for word in asked if word in options)
+        return tuple(word for word in found if word in options)
 
     def paused() -> int | None:
         if "step" not in link:
@@ -219,7 +218,8 @@ def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
             return None
 
     surface = choice("surface", SURFACES, default.surface)
-    entrants = words("rules", ENTRANTS)
+    entrants, wrong = asked(link.get("rules", ""), SURFACES[surface])
+    problems += wrong
     if len(entrants) > MOST_ENTRANTS:
         problems.append(f"The link asks for {len(entrants)} rules: the first {MOST_ENTRANTS} are shown.")
     if link.get("rules") and not entrants:

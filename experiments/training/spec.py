@@ -8,6 +8,7 @@ from typing import Any
 
 from core import SCHEDULES, Hyper
 from core.words import cut, quoted
+from experiments.able import asked
 from experiments.control import SEPARATOR, Control, Numbered
 from networks import TASKS, NetworkTask
 from networks.data.augment import Augmentation
@@ -310,10 +311,9 @@ def read_lesson(link: Mapping[str, str], default: Lesson, tasks: Mapping[str, Ne
         problems.append(f"The link's task is from a file that is yours to bring: {task.key} is shown instead.")
     elif key != task.key:
         problems.append(f"The link's task {quoted(key)} is unknown: {task.key} is shown instead.")
-    asked = [word for word in dict.fromkeys(link.get("rules", "").replace(",", SEPARATOR).split(SEPARATOR)) if word]
-    problems.extend(f"The link's rule {quoted(word)} is unknown: it is left out." for word in asked if word not in ENTRANTS)
-    rules = tuple(word for word in asked if word in ENTRANTS)[:MOST_RULES]
-    lesson = replace(Lesson(task.key, rules) if rules else default, choices=()).learning(task)
+    rules, wrong = asked(link.get("rules", ""), task.model)
+    problems += wrong
+    lesson = replace(Lesson(task.key, rules[:MOST_RULES]) if rules else default, choices=()).learning(task)
     names = {choice.name for choice in lesson.offered} | ({HIDDEN} if lesson.deep else set())
     for name in sorted(link.keys() & names):
         lesson = _granted(problems, lesson, partial(lesson.choosing, {name: link[name]}))

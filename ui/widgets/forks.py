@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core import Hyper
+from experiments.able import able
 from experiments.control import Control
 from experiments.numbers import number
 from experiments.training.run import Ongoing
@@ -14,7 +15,7 @@ from networks import Training, fork
 from networks.training.cost import fork_cost
 from optimizers import ENTRANTS
 from ui.complain import complain
-from ui.widgets.pickers import slider
+from ui.widgets.pickers import slider, word
 
 MOST = 4
 
@@ -42,13 +43,8 @@ def offer(page: str, going: Ongoing) -> None:
         0, last, whole=True, name="from step", default=float(last // 2), help="The last step that both have in common."
     )
     step = slider(page, Control(f"fork.{key}.{last}", "", hyper), hyper.default, columns[1])
-    rule = columns[2].selectbox(
-        "Goes on by",
-        list(ENTRANTS),
-        index=list(ENTRANTS).index(key),
-        format_func=lambda key: ENTRANTS[key].title,
-        key=f"{page}.fork.by.{key}",
-    )
+    offered = {key: one.title for key, one in able(training.task.model).items()}
+    rule = word(page, f"fork.by.{key}", "Goes on by", offered, key, columns[2])
     numbers, places = {}, st.columns(4)
     for i, (name, own) in enumerate(ENTRANTS[rule].hypers.items()):
         usual = lesson[f"{key}.{name}"] if rule == key else own.default

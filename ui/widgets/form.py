@@ -8,7 +8,6 @@ from streamlit.delta_generator import DeltaGenerator
 
 from experiments.training.spec import BATCH, COMMON, DATA, HIDDEN, MOST_RULES, NETWORK, TRAINING, Lesson
 from networks import NetworkTask
-from optimizers import ENTRANTS
 from ui.widgets.own import ROOT, brought, folder_tasks, root, table_task, tasks
 from ui.widgets.pickers import rules, slider, word
 
@@ -25,7 +24,7 @@ def form(page: str, lesson: Lesson) -> tuple[Lesson, list[str]]:
     problems: list[str] = []
     one, two = st.columns([2, 4])
     lesson = lesson.learning(task_picked(page, lesson.origin, one))  # it keeps the numbers that the task has too
-    lesson = replace(lesson, rules=rules(page, ENTRANTS, lesson.rules, two, most=MOST_RULES)).choosing({}).having({})
+    lesson = replace(lesson, rules=rules(page, lesson.origin.model, lesson.rules, two, most=MOST_RULES)).choosing({}).having({})
     places = st.columns([2, 2, 2, 1])
     changed = {n: slider(page, c, lesson[n], place) for (n, c), place in zip(COMMON.items(), places, strict=False)}
     lesson = lesson.having(changed)

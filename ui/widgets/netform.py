@@ -12,7 +12,6 @@ from experiments.axis import Axis, axis_of, checked_range
 from experiments.network_sweep.spec import COMMON, MOST_RULES, VALUES, NetworkSweep, beside, options_of
 from experiments.training.spec import Lesson
 from networks.training.sweep import measures_of
-from optimizers import ENTRANTS
 from ui.widgets.form import hidden, task_picked
 from ui.widgets.pickers import rules, slider, word
 
@@ -23,7 +22,7 @@ def picked(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
     """The sweep with what the pickers say, and what is wrong with it."""
     one, two, three = st.columns([3, 6, 3])
     lesson = now.lesson.learning(task_picked(page, now.lesson.origin, one))
-    chosen = rules(page, ENTRANTS, lesson.rules, two, most=MOST_RULES)
+    chosen = rules(page, lesson.origin.model, lesson.rules, two, most=MOST_RULES)
     lesson = replace(lesson, rules=chosen).choosing({}).having({})
     measures = measures_of(lesson.work)
     shows = word(page, "shows", "Shows", {key: one.title for key, one in measures.items()}, now.shows, three)

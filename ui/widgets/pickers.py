@@ -1,30 +1,29 @@
 """Pickers that several pages share. Each takes what is chosen now and gives what is chosen next."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core import Hyper
-from core.rule import Rule
 from core.symbolic.notation import symbol
+from experiments.able import able, unable
 from experiments.axis import Axis, axis_of, checked_range, usual
 from experiments.control import Control
 from experiments.race.spec import Race
-from optimizers import ENTRANTS, Entrant
 from surfaces import SURFACES
 
 
 def surface_and_rules(page: str, race: Race, one: DeltaGenerator, two: DeltaGenerator, *, most: int) -> Race:
     """Which surface and which rules, at `most` so many."""
     surface = word(page, "surface", "Surface", {key: s.title for key, s in SURFACES.items()}, race.surface, one)
-    return race.choosing(surface, rules(page, ENTRANTS, race.entrants, two, most=most), race.lrs, race.schedule)
+    return race.choosing(surface, rules(page, SURFACES[surface], race.entrants, two, most=most), race.lrs, race.schedule)
 
 
-def rules(
-    page: str, options: Mapping[str, Entrant | Rule], now: Sequence[str], place: DeltaGenerator, *, most: int
-) -> tuple[str, ...]:
-    """Which of the rules, at `most` so many."""
+def rules(page: str, objective: Any, now: Sequence[str], place: DeltaGenerator, *, most: int) -> tuple[str, ...]:
+    """Which of the rules that can run on an objective, at `most` so many; why others cannot stands beside."""
+    options = able(objective)
     kept = st.session_state.get(f"{page}.rules", now)
     st.session_state[f"{page}.rules"] = [key for key in kept if key in options][:most]
     chosen = place.multiselect(
@@ -35,6 +34,7 @@ def rules(
         select_all=False,
         wrap=True,
         key=f"{page}.rules",
+        help=unable(objective) or None,
     )
     return tuple(chosen)
 
