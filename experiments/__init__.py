@@ -52,7 +52,7 @@ def _asked(request: str | Mapping[str, Any]) -> tuple[str, dict[str, str]]:
 
 
 def _text(value: Any) -> str:
-    return SEPARATOR.join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return SEPARATOR.join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)
 
 
 def _page(word: str) -> str:

@@ -26,7 +26,8 @@ def report(race: Race) -> Report:
         "angle_to_descent": anatomy.angle_to(-anatomy.run.gradient[: anatomy.steps, 0]),
         **{f"slot.{name}": anatomy.slot(name) for name in anatomy.run.state},
     }
-    return Report(whole.results, [text for text in (conventions(race), why(race), *whole.words) if text], whole.series | series)
+    _, verdict = whole.words
+    return Report(whole.results, [text for text in (conventions(race), verdict, why(race)) if text], whole.series | series)
 
 
 EXPERIMENT = Experiment("anatomy", FIRST, read_dissected, report)
