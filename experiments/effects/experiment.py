@@ -5,7 +5,7 @@ import numpy as np
 from experiments.axis import Axis
 from experiments.effects.run import computed, told
 from experiments.effects.spec import Effect, read_effect
-from experiments.effects.words import best, notes, ticks, width
+from experiments.effects.words import best, in_decades, notes, ticks, width
 from experiments.experiment import Experiment, Report
 from experiments.race.controls import SHARED
 from experiments.race.spec import Race
@@ -34,7 +34,7 @@ def report(effect: Effect) -> Report:
                 f"best_{effect.axis.name}": first,
                 "to": last,
                 effect.shows: level,
-                "decades": width(effect, outcome),
+                "decades": width(effect, outcome) if in_decades(effect) else None,
                 "diverged": float((outcome.stopped <= outcome.steps).mean()),
                 "left": float(outcome.left.mean()),
             }

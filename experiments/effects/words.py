@@ -46,6 +46,11 @@ def width(effect: Effect, found: Sweep) -> float:
     return float((loss <= NEAR * loss.min()).mean() * decades)
 
 
+def in_decades(effect: Effect) -> bool:
+    """Whether the width can be told: of losses, along a range that has decades."""
+    return effect.shows == "final" and options_of(effect.race)[effect.axis.name].scale == "log"
+
+
 def ticks(effect: Effect) -> dict[str, tuple[float, float]]:
     """From where to where the values run that theory names for the drawn entrant, as far as they are in the range.
 
@@ -81,7 +86,7 @@ def sentences(effect: Effect) -> list[str]:
 
 def rows(effect: Effect, found: Mapping[str, Sweep]) -> list[dict[str, str]]:
     """Each rule's best value, and how much of the range is about as good."""
-    made, surface, scale = [], effect.race.landscape, options_of(effect.race)[effect.axis.name].scale
+    made, surface = [], effect.race.landscape
     for key, outcome in found.items():
         first, last, level = best(effect, outcome)
         where, there = number(first) if first == last else f"{number(first)} … {number(last)}", number(level)
@@ -92,7 +97,7 @@ def rows(effect: Effect, found: Mapping[str, Sweep]) -> list[dict[str, str]]:
             f"best {symbol(effect.axis.name)}": where,
             f"{SHOWS[effect.shows].lower()} there": there,
         }
-        if scale == "log" and effect.shows == "final":
+        if in_decades(effect):
             row[f"decades within {NEAR:g}× of it"] = f"{width(effect, outcome):.2f}"
         row["diverged"] = f"{(outcome.stopped <= outcome.steps).mean():.0%} of the range"
         if surface.caveat:

@@ -134,6 +134,11 @@ def test_what_is_asked_in_vain_is_told_as_the_page_tells_it():
     assert found["problems"] == header(page_of("race", link))["problems"]
 
 
+def test_a_range_from_zero_is_in_no_decades():
+    found = run("/effects?surface=ravine&rules=momentum&number=mu~0~0.99&steps=50")
+    assert [row["decades"] for row in found["results"]] == [None]
+
+
 @pytest.mark.parametrize("seed", range(21))
 def test_random_links_give_json_or_one_sentence(seed):
     rng, key = random.Random(400 + seed), list(PAGES)[seed % len(PAGES)]

@@ -13,10 +13,11 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from experiments.race.run import trajectories
 from experiments.race.spec import Race, read_link
 from networks.data.text_table import csv_table
-from tests.browser import chromium, grasp, server, settle, stage, wait_for
+from tests.browser import ROOT, chromium, grasp, server, settle, stage, wait_for
 from tests.lookalikes import LOOKALIKES
 from tests.problems import UNDERCUT
 from tests.races import leaving
+from ui.page import sections
 
 EMPTY = Race("ravine", ("sgd",))
 RAVINE = "?surface=ravine&rules=sgd~adam&lrs=each&sgd.lr=0.015&adam.lr=0.1&ravine.kappa=100"
@@ -347,6 +348,25 @@ def test_a_hostile_link_is_shown_as_text(opened):
     page = opened("?rules=sgd~<img src=x onerror=alert(1)>&surface=<b>x</b>")
     assert page.locator(".problem img, .problem b").count() == 0
     assert "<b>x</b>" in page.locator(".problem").inner_text()
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_every_page_is_one_click_away_under_its_section(opened, width):
+    """In one line, or folded away as a whole where that is too long."""
+    page = opened("race", viewport={"width": width, "height": 1000})
+    assert page.get_by_text("Page not found").count() == 0
+    place = "stTopNav"
+    if width < 768:
+        page.get_by_test_id("stExpandSidebarButton").click()
+        place = "stSidebarNavItems"
+    links = page.get_by_test_id(place).locator("a")
+    links.nth(6).wait_for()
+    assert links.all_inner_texts() == [one.title for pages in sections(ROOT / "pages").values() for one, _ in pages]
+    named = "e => [...e.children].map(c => getComputedStyle(c, '::before').content).filter(c => c !== 'none')"
+    assert page.get_by_test_id(place).evaluate(named) == [f'"{section}"' for section in sections(ROOT / "pages")]
+    links.filter(has_text="Map").click()
+    page.get_by_role("heading", name="Map of outcomes").wait_for()
+    assert page.url.endswith("/map")
 
 
 OBEYED = "a[href*=evil], img[src*=evil], strong, b, em, del, .katex"
