@@ -144,10 +144,13 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """`a` where the condition holds, else `b`. A plain bool picks; on tensors `a` must be a tensor."""
+    """`a` where the condition holds, else `b`. A plain bool picks."""
     if isinstance(condition, bool | np.bool_):
         return kin(a if condition else b, a, b)
-    return np.where(condition, _plain(a), _plain(b)) if isinstance(condition, np.ndarray) else a.where(condition, b)
+    if isinstance(condition, np.ndarray):
+        return np.where(condition, _plain(a), _plain(b))
+    chosen = a if hasattr(a, "where") else condition * 0 + a  # a number, beside what is recorded or a tensor
+    return chosen.where(condition, b)
 
 
 def power(base: Any, exponent: Any) -> Any:
