@@ -13,7 +13,7 @@ from core.hosting.jobs import Work, done, nursery
 from experiments.hall import HALL, admitted, place_of
 from experiments.host import Visitor, host, progress, superseded
 from networks.training.cost import Cost
-from networks.training.train import small
+from networks.training.training import small
 
 SOON = 0.2
 """Seconds that a page waits for work to end."""
@@ -164,7 +164,7 @@ class Job(Background, Generic[T]):
                 wish.set()
             return wish.is_set()
 
-        with admitted(cost.bytes, self.visitor, ended, self._entered) as ticket:
+        with admitted(cost.bytes, self.visitor, ended, self.entered) as ticket:
             if ticket is None:
                 return
             began = time.monotonic()
@@ -175,7 +175,7 @@ class Job(Background, Generic[T]):
             HALL.leave(ticket, cost.kept, self.give_up)
             _tidying()
 
-    def _entered(self, ticket: Ticket) -> None:
+    def entered(self, ticket: Ticket) -> None:
         self._ticket = ticket
 
 

@@ -7,7 +7,8 @@ from networks.data import sources
 from networks.model.architectures import CNN, MLP, Reader
 from networks.model.layers.recurrent import GRU, LSTM, RNN
 from networks.tasks import Given, NetworkTask
-from networks.training.train import Training, fork, train
+from networks.training.train import fork, train
+from networks.training.training import Training
 
 _DIGIT, _IMAGE = (1, 8, 8), (1, 28, 28)
 _EVERY = (

@@ -191,7 +191,7 @@ def test_a_rule_that_sees_matrices_runs_on_networks_alone(fresh, monkeypatch):
     with pytest.raises(ValueError, match="LARS needs matrices"):
         simulate(rule, RAVINE, steps=1)
     entrants: dict[str, Any] = dict(entrants_of({"lars": rule, "sgd": RULES["sgd"]}))
-    monkeypatch.setattr("networks.training.train.ENTRANTS", entrants)
+    monkeypatch.setattr("networks.training.entrants.ENTRANTS", entrants)
     training = train(TASKS["iris_mlp"], entrants=[("lars", {"lr": 0.01}), ("sgd", {"lr": 0.01})], steps=1, dtype="float64")
     model, moved = training.task.model, training.x - training.x0
     for place, block in zip(model.places, model.blocks, strict=True):

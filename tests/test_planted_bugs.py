@@ -152,16 +152,17 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             TRAINING,
             ONE_STREAM,
-            "networks/training/train.py",
-            "        which = self.which if len(x) > 1 else None\n",
-            "        x, y, which = x.repeat(self.runs, 0), y.repeat(self.runs, 0), None\n"
-            "        x[-1], y[-1] = self.x_train[self.streams[0][n - 1]], self.y_train[self.streams[0][n - 1]]\n",
+            "networks/training/trainer.py",
+            "        batch = Minibatch(self.task.model, x, y, counts, self.seeds, n, self.which if len(x) > 1 else None)\n",
+            "        x, y = x.repeat(self.runs, 0), y.repeat(self.runs, 0)\n"
+            "        x[-1], y[-1] = self.x_train[self.streams[0][n - 1]], self.y_train[self.streams[0][n - 1]]\n"
+            "        batch = Minibatch(self.task.model, x, y, counts, self.seeds, n, None)\n",
             id="other batches for one rule",
         ),
         pytest.param(
             TRAINING,
             COUNTS,
-            "networks/training/train.py",
+            "networks/training/trainer.py",
             "self.groups[i] = replace(group, since=parent.groups[owner].since)",
             "pass",
             id="a fork counts its steps anew",

@@ -16,7 +16,7 @@ from networks.data.prepare import Preparation
 from networks.model.layers.plain import BENDS
 from networks.model.losses import LOSSES
 from networks.model.parameters import INITS
-from networks.training.train import REGIME
+from networks.training.regime import REGIME
 from optimizers import ENTRANTS
 
 MOST_RULES = 12

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from networks.training.train import Training
+from networks.training.training import Training
 
 Part = Literal["train", "val", "test"]
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from networks.training.train import Trainer, Training, numbers_of
+from networks.training.entrants import numbers_of
+from networks.training.trainer import Trainer
+from networks.training.training import Training
 
 TRIES = 3
 

@@ -26,11 +26,13 @@ from networks.model.layers.plain import SeededDropout
 from networks.model.losses import Loss
 from networks.model.network import Network
 from networks.model.parameters import DRAWS
-from networks.training import train
-from networks.training.train import REGIME, Regime, Training, numbers_of
+from networks.training import entrants, regime
+from networks.training.entrants import numbers_of
+from networks.training.regime import REGIME, Regime
+from networks.training.training import Training
 from optimizers import ENTRANTS
 
-HOMES = (prepare, columns, delimited, encoding, augment, plain, recurrent, sources, train, files)
+HOMES = (prepare, columns, delimited, encoding, augment, plain, recurrent, sources, regime, entrants, files)
 """Where the names in a script come from."""
 
 EFFECTS = {
@@ -290,7 +292,7 @@ def _twin(key: str, numbers: Mapping[str, float], schedule: Schedule) -> tuple[T
 
 
 def _loop(training: Training, key: str, numbers: Mapping[str, float], steps: int) -> Iterator[str]:
-    """Every step as `networks.training.train.Trainer` makes it."""
+    """Every step as `networks.training.trainer.Trainer` makes it."""
     regime, model = training.regime, training.task.model
     twin, arguments = _twin(key, numbers, regime.schedule)
     varies, weighted, chosen = _varies(regime.schedule), regime.class_weights and model.classes, regime.augmentation

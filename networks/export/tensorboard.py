@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from networks.training.train import Training
+from networks.training.training import Training
 
 VARINT, DOUBLE, BYTES, FLOAT = 0, 1, 2, 5
 """The wire types of protobuf."""

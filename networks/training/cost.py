@@ -10,7 +10,8 @@ import numpy as np
 from networks.data.prepare import Data
 from networks.model.network import BUDGET, PIECE, ROWS, Network
 from networks.tasks import NetworkTask
-from networks.training.train import KEPT, marks_of
+from networks.training.regime import marks_of
+from networks.training.trainer import KEPT
 from optimizers import ENTRANTS
 
 BASE = 30_000_000

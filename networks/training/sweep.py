@@ -13,7 +13,10 @@ import numpy as np
 from core import Hyper
 from networks.tasks import NetworkTask
 from networks.training.cost import ROOM, cost_of
-from networks.training.train import PER_RUN, REGIME, Progress, ShouldStop, Training, train
+from networks.training.regime import PER_RUN, REGIME
+from networks.training.train import train
+from networks.training.trainer import Progress, ShouldStop
+from networks.training.training import Training
 from optimizers import ENTRANTS
 
 STRIDES = (16, 8, 4, 2, 1)
@@ -160,7 +163,7 @@ def sweep(
     while left:
         some = sorted(left[:many], key=_alike)
         told = partial(_told, progress, (whole - len(left)) / whole, len(some) / whole) if progress else None
-        began, stack = time.perf_counter(), list(_entered(entrants, grid, some))
+        began, stack = time.perf_counter(), list(entered(entrants, grid, some))
         trained = train(task, entrants=stack, steps=steps, seed=seeds, progress=told, should_stop=should_stop, **regime)
         if trained.steps < steps and should_stop and should_stop():
             return so_far
@@ -218,7 +221,7 @@ def _alike(cell: Cell) -> tuple[int, Cell, int]:
     return cell[0], cell[2:], cell[1]
 
 
-def _entered(
+def entered(
     entrants: Sequence[tuple[str, Mapping[str, float]]], grid: Mapping[str, np.ndarray], cells: Sequence[Cell]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The cells as `train` takes them.

@@ -22,7 +22,7 @@ from figures.maps import Shade, Side
 from networks import TASKS, train
 from networks.training import sweep as module
 from networks.training.sweep import MEASURES, Sweep, measures_of, numbers_of, sweep
-from networks.training.train import Training
+from networks.training.training import Training
 from optimizers import ENTRANTS
 from tests.experiments.test_lesson import impossible
 

@@ -24,7 +24,7 @@ from networks.model.architectures import Reader
 from networks.model.layers.recurrent import GRU
 from networks.training.cost import BASE, ROOM, cost_of, fork_cost, sweep_cost
 from networks.training.sweep import sweep
-from networks.training.train import small
+from networks.training.training import small
 from tests.networks import test_cost as here
 
 PAGES = Path(__file__).parents[2] / "pages"

@@ -26,7 +26,7 @@ from networks.data.text_table import csv_table
 from networks.export.script import checkpoint, curves, script
 from networks.export.tensorboard import crc32c, events
 from networks.model.architectures import CNN, MLP
-from networks.training.train import numbers_of
+from networks.training.entrants import numbers_of
 from optimizers import ENTRANTS, RULES
 from tests.lookalikes import LOOKALIKES
 from tests.test_house import imported

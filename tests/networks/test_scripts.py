@@ -10,7 +10,7 @@ from experiments.training.spec import Lesson, read_lesson
 from networks import TASKS, Training, fork, train
 from networks.analysis.shaken import shaken
 from networks.export.script import refusal, script
-from networks.training.train import PRECISIONS
+from networks.training.regime import PRECISIONS
 from optimizers import ENTRANTS
 from tests import by_torch, links
 from tests.scripts import NEAR, apart, run

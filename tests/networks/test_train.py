@@ -2,7 +2,6 @@
 
 import math
 import pickle
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -20,7 +19,10 @@ from networks.data.prepare import class_weights
 from networks.export.script import script
 from networks.model.architectures import CNN, MLP, Reader
 from networks.model.layers.recurrent import GRU
-from networks.training.train import REGIME, continued, numbers_of
+from networks.training import trainer
+from networks.training.entrants import numbers_of
+from networks.training.regime import REGIME
+from networks.training.train import continued
 from optimizers import ENTRANTS, RULES
 from tests import by_torch
 
@@ -441,10 +443,10 @@ def test_where_all_diverge_the_training_ends():
     "error", [ZeroDivisionError("float division by zero"), IndexError("no such row"), TypeError("two\nlines")]
 )
 def test_a_rule_that_fails_takes_no_neighbour_with_it(error, monkeypatch):
-    module, entrants = sys.modules[Training.__module__], [("sgd", {"lr": 0.1}), ("adam", {"lr": [1e-3, 1e-2]}), ("lion", {})]
+    entrants = [("sgd", {"lr": 0.1}), ("adam", {"lr": [1e-3, 1e-2]}), ("lion", {})]
     alone = train(DIGITS, entrants=[entrants[0], entrants[2]], steps=30, seed=(0, 1))
     whole = train(DIGITS, entrants=[entrants[1]], steps=30, seed=(0, 1))
-    right = module._update
+    right = trainer.update_of
 
     def failing(group: Any) -> Any:
         update = right(group)
@@ -456,7 +458,7 @@ def test_a_rule_that_fails_takes_no_neighbour_with_it(error, monkeypatch):
 
         return step
 
-    monkeypatch.setattr(module, "_update", failing)
+    monkeypatch.setattr(trainer, "update_of", failing)
     training = train(DIGITS, entrants=entrants, steps=30, seed=(0, 1))
     assert training.stopped.tolist() == [31, 31, 8, 8, 8, 8, 31, 31]
     assert set(training.reasons) == {2, 3, 4, 5}
@@ -667,7 +669,7 @@ def test_a_training_travels_without_its_data_and_goes_on_as_if_it_had_not():
 
 
 def test_of_states_beyond_what_is_kept_the_last_alone_is(monkeypatch):
-    monkeypatch.setattr(sys.modules[Training.__module__], "KEPT", 1000)
+    monkeypatch.setattr(trainer, "KEPT", 1000)
     watched = []
     whole = train(DIGITS, entrants=SOME, steps=30, watch=watched.append)
     assert [one.step for one in whole.snapshots] == [30]
@@ -718,7 +720,7 @@ def test_states_are_kept_within_bounds(monkeypatch):
     assert [one.step for one in free.snapshots] == free.metric_steps.tolist()
     size = free.snapshots[0].nbytes
     assert size == (3 + 2) * DIGITS.model.parameters * 4  # three runs, and two slots of Adam's
-    monkeypatch.setattr(sys.modules[Training.__module__], "KEPT", 5 * size)
+    monkeypatch.setattr(trainer, "KEPT", 5 * size)
     bound = train(DIGITS, entrants=entrants, steps=100)
     same(bound, free)
     assert sum(one.nbytes for one in bound.snapshots[:-1]) <= 5 * size
@@ -729,7 +731,7 @@ def test_states_are_kept_within_bounds(monkeypatch):
 
 def test_the_usual_bound_is_honoured_by_a_big_stack():
     training = train(TASKS["mnist_mlp"], entrants=[("adam", {"lr": np.geomspace(1e-4, 1e-2, 12)})], steps=10, batch_size=8)
-    assert sum(one.nbytes for one in training.snapshots[:-1]) <= sys.modules[Training.__module__].KEPT
+    assert sum(one.nbytes for one in training.snapshots[:-1]) <= trainer.KEPT
     assert len(training.snapshots) < len(training.metric_steps)
 
 
