@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
-def discover(package: ModuleType, kind: type[T]) -> Iterator[tuple[str, T]]:
+def discover(package: ModuleType, kind: type[_T]) -> Iterator[tuple[str, _T]]:
     """Every object of `kind` defined in the package's modules, with its module's name, in file and then source order.
 
     Raises ValueError for a module that declares none.
@@ -23,7 +23,7 @@ def discover(package: ModuleType, kind: type[T]) -> Iterator[tuple[str, T]]:
             yield info.name, value
 
 
-def keyed(entries: Iterator[T]) -> dict[str, T]:
+def keyed(entries: Iterator[_T]) -> dict[str, _T]:
     """Entries by their `key`; ValueError when two share one."""
     registry: dict[str, Any] = {}
     for entry in entries:

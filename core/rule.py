@@ -12,8 +12,8 @@ from core.symbolic.expression import Expr, expr
 from core.symbolic.notation import lawful
 from core.symbolic.source import again, constants, remembered, text_of
 
-Family = Literal["gradient", "adaptive", "sign", "average"]
-FAMILIES: tuple[Family, ...] = get_args(Family)
+_Family = Literal["gradient", "adaptive", "sign", "average"]
+FAMILIES: tuple[_Family, ...] = get_args(_Family)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Rule:
 
     key: str
     title: str
-    family: Family
+    family: _Family
     year: int
     source: str
     conventions: str
@@ -87,7 +87,7 @@ def _again(kept: dict[str, Any]) -> Rule:
 def rule(
     *,
     title: str,
-    family: Family,
+    family: _Family,
     year: int,
     source: str,
     lr: float,

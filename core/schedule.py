@@ -8,7 +8,7 @@ import numpy as np
 
 from core.hyper import Hyper, declared
 
-Share = Annotated[float, Hyper(0.01, 0.99, help="A share of all steps.")]
+_Share = Annotated[float, Hyper(0.01, 0.99, help="A share of all steps.")]
 Floor = Annotated[float, Hyper(0.0, 1.0, help="The factor at the last step.")]
 
 
@@ -85,7 +85,7 @@ def cosine(t, steps, *, floor: Floor = 0.0):
 
 
 @_schedule("Warm-up + cosine", "Goyal et al., arXiv:1706.02677, § 2.2, then arXiv:1608.03983, eq. 5")
-def warmup_cosine(t, steps, *, warmup: Share = 0.1, floor: Floor = 0.0):
+def warmup_cosine(t, steps, *, warmup: _Share = 0.1, floor: Floor = 0.0):
     rise = np.maximum(np.round(warmup * steps), 1)
     fall = np.clip((t - rise) / np.maximum(steps - rise, 1), 0, 1)
     return np.where(t <= rise, t / rise, floor + (1 - floor) * 0.5 * (1 + np.cos(np.pi * fall)))
@@ -96,7 +96,7 @@ def one_cycle(
     t,
     steps,
     *,
-    peak: Share = 0.3,
+    peak: _Share = 0.3,
     first: Annotated[float, Hyper(1e-3, 1.0, "log", help="The factor at step 1.")] = 0.04,
     last: Annotated[float, Hyper(1e-8, 1.0, "log", help="The factor at the last step.")] = 4e-6,
 ):

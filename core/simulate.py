@@ -17,7 +17,7 @@ from core.trajectory import Objective, Trajectory
 Setting = float | Sequence[float] | np.ndarray | None
 """One number for all runs, or one for each; None is off."""
 
-Steps = Annotated[int, Hyper(1, 5000, "log", whole=True, help="How many updates every rule makes.")]
+_Steps = Annotated[int, Hyper(1, 5000, "log", whole=True, help="How many updates every rule makes.")]
 WeightDecay = Annotated[
     Setting,
     Hyper(
@@ -62,7 +62,7 @@ def simulate(
     *,
     start: Any = None,
     hypers: Mapping[str, Any] | None = None,
-    steps: Steps = 500,
+    steps: _Steps = 500,
     schedule: Schedule | str | None = None,
     noise: Noise = 0.0,
     seed: Seed = 0,

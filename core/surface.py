@@ -13,7 +13,7 @@ import numpy as np
 from core.hyper import Hyper, declared
 from core.symbolic.derivative import Formula
 from core.symbolic.notation import lawful
-from core.wells import Place, Point, Points, Valley, listed, nearest, wells_at
+from core.wells import Place, Point, Points, Valley, nearest, well_points, wells_at
 
 Domain = tuple[Point, Point]
 
@@ -211,10 +211,10 @@ class Surface:
         return _carried(x, y, *self._turn, *self.centre, back=True) if self.angle else (x, y)
 
     def _points(self, place: Place) -> Points:
-        return self.turned(listed(wells_at(place, self.parameters)))
+        return self.turned(well_points(wells_at(place, self.parameters)))
 
     def _called(self, well: Point | Valley) -> str:
-        where = [f"{x:.3g}, {y:.3g}" for x, y in self.turned(listed([well]))]
+        where = [f"{x:.3g}, {y:.3g}" for x, y in self.turned(well_points([well]))]
         return " through ".join([well.title, *where] if isinstance(well, Valley) else where)
 
 
@@ -259,7 +259,7 @@ class Family:
 
     @property
     def _minima(self) -> Points:
-        return listed(wells_at(self.surface.own_minima, self.parameters))
+        return well_points(wells_at(self.surface.own_minima, self.parameters))
 
     def above(self, losses: Any) -> np.ndarray:
         """Losses (..., runs) as heights above each surface's global minimum; as they are where there is none.

@@ -10,7 +10,7 @@ import numpy as np
 
 from core.engine.course import Course, scheduled, starts
 from core.engine.recorded import recorded
-from core.engine.reduced import Level, Outcome, Paths, glimpsed, in_turn, never, shared, untold
+from core.engine.reduced import Outcome, Paths, Threshold, glimpsed, in_turn, never, shared, untold
 from core.rule import Rule
 from core.simulate import DRIVER, prepared
 from core.surface import ANGLE, Family, Surface
@@ -147,7 +147,7 @@ def sweep(
     if within is not None:
         threshold = (surfaces().floor if surfaces else 0.0) + within
 
-    def outcome(level: Level, progress: Callable[[float], None], should_stop: Callable[[], bool]) -> Outcome:
+    def outcome(level: Threshold, progress: Callable[[float], None], should_stop: Callable[[], bool]) -> Outcome:
         whole = Outcome.unknown(math.prod(shape), course.x0.shape[1])
         levels = [level[chunk] if isinstance(level, np.ndarray) else level for chunk in chunks]
         parts = work(job, pieces, levels, progress=progress, should_stop=should_stop)
@@ -159,7 +159,7 @@ def sweep(
     found = outcome(threshold, progress or untold, should_stop or never)
     counts = {np.array(threshold).tobytes(): found.count}
 
-    def counted(level: Level) -> np.ndarray:
+    def counted(level: Threshold) -> np.ndarray:
         key = np.array(level).tobytes()
         if key not in counts:
             counts[key] = outcome(level, untold, never).count

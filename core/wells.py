@@ -40,7 +40,7 @@ def wells_at(place: Place, parameters: Sequence[Any]) -> list[Any]:
     return [same[0] if isinstance(same[0], Valley) else tuple(np.array(same).T[:, which.ravel()]) for same in found]
 
 
-def listed(wells: Sequence[Well]) -> Points:
+def well_points(wells: Sequence[Well]) -> Points:
     """Their points, without the curves on which none stands out."""
     points = [well.point if isinstance(well, Valley) else well for well in wells]
     return tuple(point for point in points if point)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from core.words import quoted
 from experiments.control import SEPARATOR
-from experiments.experiment import Experiment, plain
+from experiments.experiment import Experiment, jsonable
 from experiments.host import heard
 
 
@@ -36,7 +36,7 @@ def run(request: str | Mapping[str, Any], progress: Callable[[float], None] | No
     with heard(progress or (lambda share: None)):
         report = experiment.report(spec)
     told = {"results": report.results, "words": report.words, "series": report.series}
-    return {"page": page, "link": experiment.link(spec), "problems": problems, **plain(told)}
+    return {"page": page, "link": experiment.link(spec), "problems": problems, **jsonable(told)}
 
 
 def _asked(request: str | Mapping[str, Any]) -> tuple[str, dict[str, str]]:

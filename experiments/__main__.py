@@ -13,7 +13,7 @@ from typing import Any
 from core.words import quoted
 from experiments import pages, run
 
-WIDE = 40
+_WIDE = 40
 """Characters of the progress bar."""
 
 
@@ -107,8 +107,8 @@ def _give(text: str, place: str | None) -> None:
 
 
 def _bar(share: float) -> None:
-    done = round(WIDE * min(share, 1.0))
-    sys.stderr.write(f"\r{'█' * done}{'░' * (WIDE - done)} {min(share, 1.0):4.0%}" + ("\n" if share >= 1 else ""))
+    done = round(_WIDE * min(share, 1.0))
+    sys.stderr.write(f"\r{'█' * done}{'░' * (_WIDE - done)} {min(share, 1.0):4.0%}" + ("\n" if share >= 1 else ""))
     sys.stderr.flush()
 
 

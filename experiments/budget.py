@@ -25,12 +25,12 @@ def refusal(what: str, cost: Cost, ways: Iterator[Way]) -> str:
     if cost.bytes > HALL.room:
         need, allowed = f"about {_gigabytes(cost.bytes)} of memory", f"{_gigabytes(HALL.room)} are allowed"
     else:
-        need, allowed = f"about {told(cost.seconds)}", f"{told(LONGEST)} are allowed"
+        need, allowed = f"about {duration(cost.seconds)}", f"{duration(LONGEST)} are allowed"
     fitting = next((words for words, other in ways if affordable(other)), None)
     return f"{what} would take {need}; {allowed}: {f'{fitting} would fit' if fitting else 'a smaller network may fit'}."
 
 
-def told(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A time in words."""
     if seconds < 90:
         return f"{math.ceil(seconds)} s"

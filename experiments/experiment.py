@@ -49,14 +49,14 @@ class Experiment(Generic[S]):
         return f"/{self.path}?{urlencode(spec.link())}"
 
 
-def plain(value: Any) -> Any:
+def jsonable(value: Any) -> Any:
     """The same as JSON has it: arrays as lists, and what is not finite as None."""
     if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
+        return {str(key): jsonable(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(part) for part in value]
+        return [jsonable(part) for part in value]
     if isinstance(value, np.ndarray):
-        return plain(value.tolist())
+        return jsonable(value.tolist())
     if isinstance(value, np.generic):
-        return plain(value.item())
+        return jsonable(value.item())
     return None if isinstance(value, float) and not math.isfinite(value) else value

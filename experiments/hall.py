@@ -9,13 +9,13 @@ from core.hosting.machine import memory, set_by_host
 from experiments.host import Visitor
 
 GB = 1_000_000_000
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-PLACES = max(int(set_by_host("RAVINE_JOBS", CORES)), 1)
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+PLACES = max(int(set_by_host("RAVINE_JOBS", _CORES)), 1)
 
 HALL = Hall(PLACES, max(PLACES - 1, 1), GB * set_by_host("RAVINE_MEMORY", memory() / 4 / GB))
 """Of all visitors; whoever has most at work leaves a place to the others."""
 
-LOOK = 0.25
+_LOOK = 0.25
 """Seconds between looks at whether it is its turn."""
 
 
@@ -30,7 +30,7 @@ def admitted(
     ticket = HALL.enter(visitor.owner, bytes, lambda: visitor.here, lambda: visitor.gone)
     try:
         tell(ticket)
-        while not HALL.admitted(ticket, LOOK):
+        while not HALL.admitted(ticket, _LOOK):
             if ended():
                 yield None
                 return

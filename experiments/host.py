@@ -10,9 +10,9 @@ from typing import ParamSpec, TypeVar
 
 from core.hosting.cache import CACHE, Kept
 
-P = ParamSpec("P")
-R = TypeVar("R")
-T = TypeVar("T")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_T = TypeVar("_T")
 
 
 class Visitor:
@@ -68,7 +68,7 @@ def superseded() -> bool:
     return host().superseded()
 
 
-def kept(function: Callable[P, R]) -> Kept[P, R]:
+def kept(function: Callable[_P, _R]) -> Kept[_P, _R]:
     """A function whose results are kept for all; who waits for one moves on when its person does."""
     return CACHE.keep(function, asked=superseded)
 
@@ -95,7 +95,7 @@ def progress(share: float) -> None:
     _HEARD.get()(share)
 
 
-def through(parts: Collection[T]) -> Iterator[T]:
+def through(parts: Collection[_T]) -> Iterator[_T]:
     """The parts of some work, one after another; what `progress` is told meanwhile is of the one that is at work."""
     outer = _HEARD.get()
     for i, part in enumerate(parts):

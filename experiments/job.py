@@ -15,21 +15,21 @@ from experiments.host import Visitor, host, progress, superseded
 from networks.training.cost import Cost
 from networks.training.training import small
 
-SOON = 0.2
+_SOON = 0.2
 """Seconds that a page waits for work to end."""
 
-TIDY = 10.0
+_TIDY = 10.0
 """Seconds between looks at whether whoever has a result is still there."""
 
 IMPORTED = ("networks.training.sweep", "networks.training.train")
 """What the work needs."""
 
-PATIENCE = 0.1
+_PATIENCE = 0.1
 """Seconds between looks at work that is waited for."""
 
 GIVEN_UP = "Its memory was needed for the work of others: train it again."
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Background:
         """Ask it to end, which it does within a step, and see it end if that is soon."""
         self.wish.set()
         HALL.wake()
-        self.wait(SOON)
+        self.wait(_SOON)
 
     @property
     def running(self) -> bool:
@@ -86,10 +86,10 @@ class Background:
 
 
 @dataclass
-class Job(Background, Generic[T]):
+class Job(Background, Generic[_T]):
     """Work that is admitted in its turn; what it comes to, and has come to on the way, is `so_far`."""
 
-    so_far: T | None = field(default=None, init=False)
+    so_far: _T | None = field(default=None, init=False)
     share: float = field(default=0.0, init=False)
     seconds: float = field(default=0.0, init=False)
     visitor: Visitor = field(default_factory=lambda: host().visitor(), init=False, repr=False)
@@ -153,7 +153,7 @@ class Job(Background, Generic[T]):
             raise ValueError(problem.removesuffix("."))
         wish, cost, before, began = self.wish, self.cost(), self.seconds, time.monotonic()
 
-        def watch(so_far: T) -> None:
+        def watch(so_far: _T) -> None:
             self.so_far = so_far
 
         def tell(share: float) -> None:
@@ -200,13 +200,13 @@ def _tidying() -> None:
 
     def tidy() -> None:
         while True:
-            time.sleep(TIDY)
+            time.sleep(_TIDY)
             HALL.tidy()
 
     threading.Thread(target=tidy, daemon=True).start()
 
 
-def finished(job: Job[T]) -> T:
+def finished(job: Job[_T]) -> _T:
     """What a job comes to, waited for; ValueError with its sentence where it may not be or came to no end."""
     if refusal := job.refusal:
         raise ValueError(refusal.removesuffix("."))
@@ -214,7 +214,7 @@ def finished(job: Job[T]) -> T:
     try:
         while job.running:
             progress(job.share)
-            job.wait(PATIENCE)
+            job.wait(_PATIENCE)
     finally:
         job.stop()
     if job.problem or job.so_far is None:

@@ -7,7 +7,7 @@ from typing import Any
 Check = Callable[[Any], bool]
 """Whether a value is of a kind."""
 
-LARGEST = 2**53
+_LARGEST = 2**53
 """The largest whole number that a browser counts to."""
 
 
@@ -19,13 +19,13 @@ def nothing(value: Any) -> bool:
     return value is None
 
 
-def number(value: Any) -> bool:
+def any_number(value: Any) -> bool:
     """A finite one."""
-    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST
     return whole or (isinstance(value, float) and math.isfinite(value))
 
 
-def whole(low: int = 0, high: int = LARGEST) -> Check:
+def whole(low: int = 0, high: int = _LARGEST) -> Check:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
@@ -48,7 +48,7 @@ def row(*kinds: Check) -> Check:
     )
 
 
-def record(needed: Mapping[str, Check], more: Mapping[str, Check] | None = None, *, open: bool = False) -> Check:
+def shaped(needed: Mapping[str, Check], more: Mapping[str, Check] | None = None, *, open: bool = False) -> Check:
     """A mapping with what is `needed` and perhaps `more`; an `open` one may hold what nobody reads."""
     known = {**needed, **(more or {})}
 

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-MOST = 8
+_MOST = 8
 """More decades than this are thinned out."""
 
 
 def logarithmic(low: float, high: float) -> dict[str, Any]:
     """Type, range, places and texts of the ticks of an axis from 10^low to 10^high."""
     decades = np.arange(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)
-    decades = decades[:: max(1, math.ceil(len(decades) / MOST))]
+    decades = decades[:: max(1, math.ceil(len(decades) / _MOST))]
     values = [10.0**k for k in decades.tolist()]
     if high - low < 2.5:
         every = (m * 10.0**k for k in range(math.floor(low), math.ceil(high) + 1) for m in (1, 2, 5))

@@ -22,22 +22,22 @@ CELL, SLIM = 39, 13
 WIDEST = 1240
 """Pixels in which all cells must have room if numbers are to be written."""
 
-TALL, TALLEST, FEW = 34, 440, 12
+TALL, TALLEST, _FEW = 34, 440, 12
 """Pixels of a cell's height in layers of few units, and of all cells of a layer of more than few."""
 
-MOST_WRITTEN, MOST_EDGES, MOST_POINTS, MOST_TERMS = 16, 700, 2500, 6
+MOST_WRITTEN, MOST_EDGES, MOST_POINTS, _MOST_TERMS = 16, 700, 2500, 6
 """Units with numbers in their cells, weights drawn as lines, cells that can be clicked, terms drawn as lines."""
 
 FULL = {"σ′": 1.0, "ŷ": 1.0, "y": 1.0}
 """The deepest colour under these heads is for so much; under others for the largest number of all layers."""
 
-DEEPEST = 0.7
+_DEEPEST = 0.7
 """No cell is less transparent, so that words on it are legible in light and dark."""
 
 ROOMY, MOST_ACROSS = 5, 8
 """So many products side by side have room for two digits, and for one."""
 
-HEIGHT = 300
+_HEIGHT = 300
 MARGIN = 0.07
 """The width of a factor beside its products, of theirs, where that is more than a cell."""
 
@@ -50,7 +50,7 @@ _BARE = {**_TIDY, "showticklabels": False, "ticks": ""}
 
 
 @dataclass(frozen=True)
-class Layer:
+class Columns:
     """One layer's columns: what each is called, and its values (units, columns); a mark is what is wrong with its δ."""
 
     title: str
@@ -68,7 +68,7 @@ class Strip:
     terms    (units,) what each unit of the layer after the chosen one sends back, w·δ; empty where there is none
     """
 
-    layers: Sequence[Layer]
+    layers: Sequence[Columns]
     weights: Sequence[np.ndarray]
     chosen: tuple[int, int, int]
     terms: np.ndarray
@@ -104,7 +104,7 @@ class Strip:
 
     def cell(self, layer: int) -> float:
         """The height of a layer's cells, that of the strip being 1."""
-        return 1 / max(len(self.layers[layer].values), min(FEW, self.tallest))
+        return 1 / max(len(self.layers[layer].values), min(_FEW, self.tallest))
 
     def middle(self, layer: int, unit: Any) -> Any:
         """How high the middle of a unit is."""
@@ -129,7 +129,7 @@ class Sizes:
     saturated: np.ndarray
 
 
-def strip(of: Strip) -> go.Figure:
+def layer_strip(of: Strip) -> go.Figure:
     """Every layer's numbers, its columns side by side and its units below one another, and the weights between as lines.
 
     A point that is clicked has its layer and unit as `customdata`.
@@ -152,12 +152,12 @@ def strip(of: Strip) -> go.Figure:
         "xaxis": {"range": [-0.2, of.right + 0.2], **heads, "side": "top", "tickangle": 0, "ticks": "", **_TIDY},
         "yaxis": {"range": [-0.01, 1.01], **_BARE},
         "margin": {"l": 4, "r": 4, "t": 62, "b": 8, "pad": 0},
-        "height": 70 + (TALL * of.tallest if of.tallest <= FEW else TALLEST),
+        "height": 70 + (TALL * of.tallest if of.tallest <= _FEW else TALLEST),
     }
     return go.Figure([*_edges(of), *cells, *_numbers(of)], {**layout, **_STILL})
 
 
-def products(of_weights: np.ndarray, delta: np.ndarray, entered: np.ndarray, chosen: tuple[int, int]) -> go.Figure:
+def product_tiles(of_weights: np.ndarray, delta: np.ndarray, entered: np.ndarray, chosen: tuple[int, int]) -> go.Figure:
     """One layer's ∂L/∂W (units, inputs) beside δ (units,) and below what entered it (inputs,), the factors on one row.
 
     A cell that is clicked has its unit and its input as `customdata`.
@@ -273,7 +273,7 @@ def _path(of: Strip) -> list[dict[str, Any]]:
     left, right = of.lefts[layer], of.lefts[layer] + len(of.layers[layer].heads)
     middle, before = of.middle(layer, to), of.middle(layer - 1, source)
     lines = [_line((left - GAP, before), (left, middle), theme.CURSOR, 3)]
-    for k in np.argsort(-np.abs(of.terms), kind="stable")[:MOST_TERMS].tolist():
+    for k in np.argsort(-np.abs(of.terms), kind="stable")[:_MOST_TERMS].tolist():
         if term := float(of.terms[k]):
             width = 1 + 4 * abs(term) / float(np.abs(of.terms).max())
             ends = (right, middle), (right + GAP, of.middle(layer + 1, k))
@@ -335,7 +335,7 @@ def _shades(values: np.ndarray, largest: float) -> np.ndarray:
 
 def _heat(shades: np.ndarray, x: np.ndarray, y: np.ndarray, *, apart: bool) -> go.Heatmap:
     """Cells between edges x and y, coloured by sign and size; zero is the page's own colour."""
-    ends = ((0, _NEGATIVE, DEEPEST), (0.5, _NEGATIVE, 0), (0.5, _POSITIVE, 0), (1, _POSITIVE, DEEPEST))
+    ends = ((0, _NEGATIVE, _DEEPEST), (0.5, _NEGATIVE, 0), (0.5, _POSITIVE, 0), (1, _POSITIVE, _DEEPEST))
     scale = [[at, _rgba(colour, opacity)] for at, colour, opacity in ends]
     style = {"zmin": -1, "zmax": 1, "colorscale": scale, "showscale": False, "hoverinfo": "skip"}
     return go.Heatmap(x=x, y=y, z=shades.astype(np.float32), xgap=int(apart), ygap=int(apart), **style)
@@ -378,7 +378,7 @@ def _by_layer(figure: go.Figure, layers: Sequence[str], title: str) -> go.Figure
         title={"text": title, "font": {"size": 14}, "x": 0, "y": 0.98},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
         xaxis={"title": {"text": "layer", "standoff": 8}, "range": [-0.6, many - 0.4], **ticks, **_TIDY},
-        height=HEIGHT,
+        height=_HEIGHT,
         margin={"l": 50, "r": 10, "t": 64, "b": 44, "pad": 0},
         hovermode="closest",
         dragmode=False,

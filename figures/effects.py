@@ -13,7 +13,7 @@ from figures import theme
 from figures.axes import logarithmic
 from figures.maps import Side
 
-HEIGHT = 400
+_HEIGHT = 400
 CROWDED = 0.3
 """Names nearer than this share of the axis stand one above the other."""
 
@@ -41,7 +41,7 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Line:
+class Along:
     """One rule's outcome along the number: values (n,), loss above the minimum (n,), inf where it diverged or left below it."""
 
     title: str
@@ -109,7 +109,7 @@ def curves(paths: Sequence[Path], side: Side, cursor: float) -> go.Figure:
 
 
 def profile(
-    lines: Sequence[Line], side: Side, cursor: float, ticks: Mapping[str, tuple[float, float]], top: float, title: str
+    lines: Sequence[Along], side: Side, cursor: float, ticks: Mapping[str, tuple[float, float]], top: float, title: str
 ) -> go.Figure:
     """What is told, by default the final loss, against the number, a line a rule; gaps are where there is nothing to tell.
 
@@ -169,7 +169,7 @@ def _coloured(paths: Sequence[Path], side: Side, cursor: float) -> list[tuple[Pa
 def _laid_out(figure: go.Figure, title: str) -> go.Figure:
     figure.update_layout(
         title={"text": title, "font_size": 14, "x": 0, "y": 0.98},
-        height=HEIGHT,
+        height=_HEIGHT,
         margin={"l": 50, "r": 10, "t": 48, "b": 44, "pad": 0},
         hovermode="closest",
         dragmode=False,

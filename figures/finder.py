@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from figures import theme
 from figures.axes import logarithmic
 
-LOWEST = 1e-16
+_LOWEST = 1e-16
 
 FAR = 1e3
 """A loss without a floor leaves the picture at so many times the way it went in half the run."""
@@ -20,7 +20,7 @@ def curve(lrs: np.ndarray, loss: np.ndarray, colour: str, marks: Mapping[str, fl
 
     With a `floor` it is what the loss is above the minimum, and logarithmic too.
     """
-    heights = np.maximum(loss, LOWEST) if floor else loss
+    heights = np.maximum(loss, _LOWEST) if floor else loss
     low, high = np.log10(lrs[[0, -1]]).tolist()
     figure = go.Figure(go.Scatter(x=lrs, y=heights, mode="lines", line={"color": colour, "width": 2.2}))
     for i, (name, value) in enumerate(marks.items()):

@@ -17,7 +17,7 @@ TOOLS = {
 }
 """What the toolbar offers: a box to look closer, and the picture as a file."""
 
-HEIGHT = 470
+_HEIGHT = 470
 
 TOUCH = 40
 """Points along each side that can be hovered and clicked: a heatmap itself does not answer."""
@@ -95,9 +95,9 @@ def _map(number: int, panel: Panel, across: Side, up: Side, shade: Shade, scale:
     figure.update_yaxes(title=up.title, **_axis(panel.up, up), **tidy)
     figure.update_layout(
         title={"text": panel.title, "font_size": 14, "x": 0, "y": 0.98},
-        height=HEIGHT,
+        height=_HEIGHT,
         margin={"l": 60, "r": 10, "t": 44, "b": 50, "pad": 0},
-        plot_bgcolor=theme.NOTHING,
+        plot_bgcolor=theme.EMPTY,
         coloraxis=scale,
         showlegend=False,
         dragmode=False,  # Streamlit hears clicks in this mode, and boxes in the toolbar's

@@ -12,17 +12,17 @@ from figures import theme
 from figures.axes import logarithmic
 from figures.maps import Shade, Side, height_of, scale_of
 
-HEIGHT = 440
-ROW = 15
+_HEIGHT = 440
+_ROW = 15
 """Pixels of a row of names, or of marks of what is out of the picture."""
 
 LETTER = 0.021
 """The width of a letter as a share of the picture's, on a telephone."""
 
-FEW = 10
+_FEW = 10
 """So many tiles have a tick each."""
 
-TIDY = {"showgrid": False, "zeroline": False, "ticks": "outside"}
+_TIDY = {"showgrid": False, "zeroline": False, "ticks": "outside"}
 FAINT = "rgba(120, 135, 150, 0.10)"
 
 
@@ -65,7 +65,9 @@ class Tiles:
     best: Sequence[int] | None = None
 
 
-def profile(curves: Sequence[Curve], side: Side, ends: tuple[float, float], shade: Shade, before: float | None) -> go.Figure:
+def sweep_profile(
+    curves: Sequence[Curve], side: Side, ends: tuple[float, float], shade: Shade, before: float | None
+) -> go.Figure:
     """The measure against the number, a line a rule with its band, each best named above.
 
     Above the lines stands a mark for what has no place in the picture: a cross where runs diverged, a triangle for a loss
@@ -76,24 +78,24 @@ def profile(curves: Sequence[Curve], side: Side, ends: tuple[float, float], shad
     curves = [replace(c, **{name: np.maximum(getattr(c, name), lowest) for name in ("low", "middle", "high")}) for c in curves]
     out = [curve for curve in curves if _beyond(curve, shade).any()]
     rows = _rows(curves, side, ends)
-    top = ROW * (max(rows.values(), default=-1) + 1) + 24
-    plot = HEIGHT - top - 50
-    lane = (ROW * len(out) + 4) / plot if out else 0.0
+    top = _ROW * (max(rows.values(), default=-1) + 1) + 24
+    plot = _HEIGHT - top - 50
+    lane = (_ROW * len(out) + 4) / plot if out else 0.0
     for curve in curves:
         _drawn(figure, curve, shade)
     for row, curve in enumerate(reversed(out)):
         _left_out(figure, curve, row, shade)
     for i, row in rows.items():
         _named(figure, curves[i], side, row, plot)
-    figure.update_xaxes(title=side.title, anchor="y", **_span(ends, side), **TIDY)
-    figure.update_yaxes(domain=[0, 1 - lane], **_height(curves, shade, before), **TIDY)
+    figure.update_xaxes(title=side.title, anchor="y", **_span(ends, side), **_TIDY)
+    figure.update_yaxes(domain=[0, 1 - lane], **_height(curves, shade, before), **_TIDY)
     if before is not None:
         figure.add_hline(y=before, line={"color": theme.TICK, "width": 1, "dash": "dot"}, layer="below")
         _remark(figure, "before training", y=float(np.log10(before)) if shade.log else before, yanchor="bottom")
     if out:
         _lane(figure, out, lane, shade)
     figure.update_layout(
-        height=HEIGHT,
+        height=_HEIGHT,
         margin={"l": 54, "r": 12, "t": top, "b": 50, "pad": 0},
         hovermode="closest",
         dragmode=False,
@@ -132,7 +134,7 @@ def legend(panels: Sequence[Tiles], shade: Shade) -> go.Figure:
     """The colour scale of the tiles, and what else there is on them."""
     scale = scale_of([panel.shades for panel in _raised(panels, shade)], shade)
     gap = "&nbsp;" * 4
-    lost = f"{gap}<span style='color:{theme.NOTHING}'>■</span>× {shade.nothing}"
+    lost = f"{gap}<span style='color:{theme.EMPTY}'>■</span>× {shade.nothing}"
     text = f"{shade.words}{gap}○ best" + (lost if any(panel.diverged.any() for panel in panels) else "")
     scale["colorbar"] |= {"y": 0.5, "yanchor": "middle", "thickness": 12, "title": {"text": text, "side": "top"}}
     figure = go.Figure(
@@ -223,7 +225,7 @@ def _named(figure: go.Figure, curve: Curve, side: Side, row: int, plot: float) -
     assert curve.best is not None  # only those are named
     value = float(curve.values[curve.best])
     stem = {"line": {"color": curve.colour, "width": 1, "dash": "dot"}, "layer": "below"}
-    figure.add_shape(type="line", x0=value, x1=value, y0=0, y1=1 + (4 + ROW * row) / plot, yref="paper", **stem)
+    figure.add_shape(type="line", x0=value, x1=value, y0=0, y1=1 + (4 + _ROW * row) / plot, yref="paper", **stem)
     figure.add_scatter(
         x=[value],
         y=[curve.middle[curve.best]],
@@ -236,7 +238,7 @@ def _named(figure: go.Figure, curve: Curve, side: Side, row: int, plot: float) -
         y=1,
         yref="paper",
         yanchor="bottom",
-        yshift=4 + ROW * row,
+        yshift=4 + _ROW * row,
         text=curve.name,
         showarrow=False,
         font={"size": 12, "color": curve.colour},
@@ -284,7 +286,7 @@ def _height(curves: Sequence[Curve], shade: Shade, before: float | None) -> dict
 def _tiled(panel: Tiles, across: Side, up: Side, shade: Shade, scale: dict[str, Any]) -> go.Figure:
     told = {"customdata": panel.told.T, "hovertemplate": "%{customdata}<extra></extra>", "xgap": 1.5, "ygap": 1.5}
     alive, gone = np.where(panel.diverged, np.nan, height_of(panel.shades, shade)), np.where(panel.diverged, 1.0, np.nan)
-    nothing = {"colorscale": [[0, theme.NOTHING], [1, theme.NOTHING]], "showscale": False}
+    nothing = {"colorscale": [[0, theme.EMPTY], [1, theme.EMPTY]], "showscale": False}
     figure = go.Figure()
     for which, opacity in ((panel.trained, 1.0), (~panel.trained, 0.4)):
         if which.any():
@@ -297,8 +299,8 @@ def _tiled(panel: Tiles, across: Side, up: Side, shade: Shade, scale: dict[str, 
     if panel.best is not None:
         ring = {"symbol": "circle-open", "size": 13, "color": "#ffffff", "line": {"width": 2.5}}
         figure.add_scatter(x=[panel.best[0]], y=[panel.best[1]], mode="markers", marker=ring, hoverinfo="skip")
-    figure.update_xaxes(title=across.title, **_numbered(panel.across, across), **TIDY)
-    figure.update_yaxes(title=up.title, **_numbered(panel.up, up), **TIDY)
+    figure.update_xaxes(title=across.title, **_numbered(panel.across, across), **_TIDY)
+    figure.update_yaxes(title=up.title, **_numbered(panel.up, up), **_TIDY)
     figure.update_layout(
         title={"text": panel.title, "font_size": 14, "x": 0, "y": 0.98},
         height=360,
@@ -319,5 +321,5 @@ def _numbered(values: np.ndarray, side: Side) -> dict[str, Any]:
         axis = logarithmic(low, high)
         at = [(np.log10(value) - low) / (high - low) * last for value in axis["tickvals"]]
         return {"tickvals": at, "ticktext": axis["ticktext"], "range": [-0.5, last + 0.5]}
-    some = np.unique(np.linspace(0, last, last + 1 if last < FEW else 6).round().astype(int))
+    some = np.unique(np.linspace(0, last, last + 1 if last < _FEW else 6).round().astype(int))
     return {"tickvals": some, "ticktext": [f"{value:.4g}" for value in values[some]], "range": [-0.5, last + 0.5]}

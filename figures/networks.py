@@ -10,7 +10,7 @@ from core.words import cut, legible
 from figures import theme
 
 
-def confusion(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
+def confusion_matrix(counts: np.ndarray, classes: Sequence[str]) -> go.Figure:
     """True classes down, said classes across; the diagonal is right, and left uncoloured so that mistakes stand out."""
     mistakes = counts.astype(float)
     np.fill_diagonal(mistakes, 0)

@@ -64,7 +64,7 @@ shines in the relief, `dim` how much darker than the map it is to begin with, so
 MAP = ("#12324f", "#1f5580", "#3f7fae", "#79aecb", "#b9d5e0", "#eae6d8", "#e9c99a", "#dd9a5f")
 """A map of results, from the best to the worst."""
 
-NOTHING = "rgba(186, 82, 82, 0.36)"
+EMPTY = "rgba(186, 82, 82, 0.36)"
 """A map's cells that have nothing to tell: the run diverged, or never arrived."""
 
 BELOW = "rgba(120, 92, 176, 0.5)"

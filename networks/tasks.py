@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from core.hosting.cache import CACHE
-from networks.data.prepare import Data, Preparation, Table, prepared, split
+from networks.data.prepare import Data, Preparation, Table, data_of, split
 from networks.model.architectures import Model
 from networks.model.layers.plain import Shape
 from networks.model.losses import LOSSES
@@ -16,13 +16,13 @@ from networks.model.network import Network
 
 AS_USUAL = Preparation()
 
-BATCH = 64
+_BATCH = 64
 """Rows of a usual minibatch, where the training set has several times as many."""
 
 
 def usual_batch(rows: int) -> int:
-    """Rows of a minibatch that suits a training set: BATCH, or a power of two of which an epoch has four or more."""
-    return min(BATCH, 2 ** max(int(rows // 4).bit_length() - 1, 0))
+    """Rows of a minibatch that suits a training set: _BATCH, or a power of two of which an epoch has four or more."""
+    return min(_BATCH, 2 ** max(int(rows // 4).bit_length() - 1, 0))
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class NetworkTask:
     init: str = "torch"
     preparation: Preparation = AS_USUAL
     image: bool = False
-    batch: int = BATCH
+    batch: int = _BATCH
 
     @cached_property
     def model(self) -> Network:
@@ -70,7 +70,7 @@ class NetworkTask:
         data = known.get(seed)
         if data is None:
             given = self.source.table if isinstance(self.source, Given) else None
-            data = prepared(given, seed, self.preparation) if given else _prepared(self.source, seed, self.preparation)
+            data = data_of(given, seed, self.preparation) if given else _prepared(self.source, seed, self.preparation)
             known.clear()
             known[seed] = data
         return data
@@ -104,7 +104,7 @@ class NetworkTask:
 @CACHE.keep
 def _prepared(source: Callable[[int], Table], seed: int, preparation: Preparation) -> Data:
     """Nobody writes to data, so all who train on the same have them in common."""
-    return prepared(_table(source, seed), seed, preparation)
+    return data_of(_table(source, seed), seed, preparation)
 
 
 @CACHE.keep

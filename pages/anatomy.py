@@ -19,7 +19,7 @@ PAGE = Page("Anatomy", "Surfaces", 2)
 OLD = 1e6  # steps after which no correction is left
 
 # What to look at first: links to this page. (A text on a line of its own would be shown by Streamlit.)
-EXAMPLES = {
+_EXAMPLES = {
     "Without its bias correction Adam takes 6.57 steps in one, at step 12": (
         "?surface=plane&rules=adam&adam.lr=0.1&steps=40&age=1000000&step=11"
     ),
@@ -31,13 +31,13 @@ EXAMPLES = {
 def main() -> None:
     PAGE.begin("The inside of a step")
     kept, complaints, seq = recall(PAGE.path, EXPERIMENT)
-    chosen = picked(kept)
+    chosen = _picked(kept)
     remember(PAGE.path, chosen, complaints, seq, link=chosen != kept)
     live(PAGE.path, EXPERIMENT, linked=True, dissected=True)
-    examples(EXAMPLES)
+    examples(_EXAMPLES)
 
 
-def picked(race: Race) -> Race:
+def _picked(race: Race) -> Race:
     """The race with what the pickers say."""
     places, options = st.columns(3), {"surface": SURFACES, "rule": able(race.landscape), "schedule": SCHEDULES}
     now = {"surface": race.surface, "rule": race.entrants[0], "schedule": race.schedule}

@@ -12,17 +12,17 @@ from ui.complain import complain
 from ui.page import Page
 from ui.session import recall, remember
 from ui.waiting import awaited, stopped
-from ui.widgets.effects import picture
+from ui.widgets.effects import effect_picture
 from ui.widgets.pickers import axis, other_numbers, surface_and_rules, word
 
 PAGE = Page("Effects", "Surfaces", 3)
-MOST_RULES = 8
+_MOST_RULES = 8
 
 
 def main() -> None:
     PAGE.begin("What one number does")
     kept, complaints, _ = recall(PAGE.path, EXPERIMENT)
-    chosen, wrong = picked(kept)
+    chosen, wrong = _picked(kept)
     remember(PAGE.path, chosen, complaints, 0, link=chosen != kept)
     complain(complaints + wrong)
     if not chosen.race.entrants:
@@ -30,13 +30,13 @@ def main() -> None:
     elif not chosen.shown:
         st.info("None of these rules has this number: pick another one or other rules.")
     else:
-        shown(chosen)
+        _shown(chosen)
 
 
-def picked(now: Effect) -> tuple[Effect, list[str]]:
+def _picked(now: Effect) -> tuple[Effect, list[str]]:
     """The effect with what the pickers say, and what is wrong with it."""
     one, two = st.columns([1, 2])
-    race = surface_and_rules(PAGE.path, now.race, one, two, most=MOST_RULES)
+    race = surface_and_rules(PAGE.path, now.race, one, two, most=_MOST_RULES)
     if not race.entrants:
         return Effect(race, now.axis, now.rule), []
     one, two, three, four, five = st.columns([4, 4, 4, 4, 3])
@@ -58,7 +58,7 @@ def picked(now: Effect) -> tuple[Effect, list[str]]:
     return Effect(race, along, rule, at if at != middle or now.at is not None else None, shows), wrong
 
 
-def shown(effect: Effect) -> None:
+def _shown(effect: Effect) -> None:
     """The pictures; where the runs were stopped, the last that were finished."""
     status, place = st.empty(), st.empty()
     with status.container():
@@ -68,10 +68,10 @@ def shown(effect: Effect) -> None:
             made = computed(effect)
         st.session_state[f"{PAGE.path}.seen"] = effect
         with place.container():  # only now, so that the last good picture stays till there is another
-            picture(PAGE.path, effect, *made)
+            effect_picture(PAGE.path, effect, *made)
     elif seen := st.session_state.get(f"{PAGE.path}.seen"):
         with place.container():
-            picture(PAGE.path, seen, *computed(seen))
+            effect_picture(PAGE.path, seen, *computed(seen))
 
 
 if __name__ == "__main__":

@@ -10,24 +10,24 @@ from experiments.host import through
 from experiments.map.experiment import EXPERIMENT, PREVIEW, WHOLE
 from experiments.map.run import ahead, beyond, played, swept
 from experiments.map.spec import COLOURS, Map
-from experiments.map.words import sentences
+from experiments.map.words import map_sentences
 from experiments.race.experiment import EXPERIMENT as RACE
 from ui.complain import complain
 from ui.page import Page
 from ui.session import recall, remember
 from ui.waiting import awaited, stopped
 from ui.widgets.live import live
-from ui.widgets.maps import picture
+from ui.widgets.maps import map_picture
 from ui.widgets.pickers import axis, other_numbers, surface_and_rules, word
 
 PAGE = Page("Map", "Surfaces", 4)
-MOST_RULES = 6
+_MOST_RULES = 6
 
 
 def main() -> None:
     PAGE.begin("Map of outcomes")
     kept, complaints, _ = recall(PAGE.path, EXPERIMENT)
-    chosen, wrong = picked(kept)
+    chosen, wrong = _picked(kept)
     remember(PAGE.path, chosen, complaints, 0, link=chosen != kept)
     complain(complaints + wrong)
     if not chosen.race.entrants:
@@ -35,8 +35,8 @@ def main() -> None:
     elif not chosen.shown:
         st.info("None of these rules has both numbers: pick other axes or other rules.")
     else:
-        chosen = shown(chosen)
-        for sentence in sentences(chosen):
+        chosen = _shown(chosen)
+        for sentence in map_sentences(chosen):
             st.caption(sentence)
         if chosen.cell:
             key = f"{PAGE.path}.cell"
@@ -45,10 +45,10 @@ def main() -> None:
             live(key, RACE, linked=False)
 
 
-def picked(view: Map) -> tuple[Map, list[str]]:
+def _picked(view: Map) -> tuple[Map, list[str]]:
     """The map with what the pickers say, and what is wrong with it."""
     one, two, three = st.columns([3, 6, 3])
-    race = surface_and_rules(PAGE.path, view.race, one, two, most=MOST_RULES)
+    race = surface_and_rules(PAGE.path, view.race, one, two, most=_MOST_RULES)
     colour = word(PAGE.path, "colour", "Colour", {key: one.words for key, one in COLOURS.items()}, view.colour, three)
     if not race.entrants:
         return Map(race, view.across, view.up, colour), []
@@ -62,12 +62,12 @@ def picked(view: Map) -> tuple[Map, list[str]]:
     return view if view.cell is None or view.cell[0] in view.shown else replace(view, cell=None), wrong + wrong_too
 
 
-def computed(view: Map, many: int) -> dict[str, Sweep]:
+def _computed(view: Map, many: int) -> dict[str, Sweep]:
     """The maps with so many values a side."""
     return {key: swept(view, key, many) for key in through(view.shown)}
 
 
-def shown(view: Map) -> Map:
+def _shown(view: Map) -> Map:
     """A first look, then all cells; where that was stopped, the last that was finished. Gives the map that is shown."""
     work, status, place = replace(view, colour=EXPERIMENT.first.colour, cell=None), st.empty(), st.empty()
     with status.container():
@@ -80,14 +80,14 @@ def shown(view: Map) -> Map:
             complain([sentence])
             break
         with awaited(PAGE.path, work, what, status, ahead(view, many)):
-            found = computed(view, many)
+            found = _computed(view, many)
         with place.container():  # only now, so that the last good picture stays till there is another
-            picture(PAGE.path, view, many, found)
+            map_picture(PAGE.path, view, many, found)
         st.session_state[f"{PAGE.path}.seen"] = work, many
     if halted and seen is not None:
         view = replace(seen, colour=view.colour)
         with place.container():
-            picture(PAGE.path, view, fine, computed(view, fine))
+            map_picture(PAGE.path, view, fine, _computed(view, fine))
     return view
 
 

@@ -8,23 +8,23 @@ import streamlit as st
 
 from core.symbolic.notation import symbol
 from experiments.network_sweep.experiment import EXPERIMENT
-from experiments.network_sweep.spec import NetworkSweep, Ongoing, read_sweep
+from experiments.network_sweep.spec import NetworkSweep, OngoingSweep, read_sweep
 from ui.complain import complain
 from ui.page import Page
-from ui.session import recall, remember, returned, settled
-from ui.widgets.netform import picked
+from ui.session import at_rest, recall, remember, returned
+from ui.widgets.netform import sweep_picked
 from ui.widgets.ongoing import begun
 from ui.widgets.own import tasks
-from ui.widgets.swept import picture
+from ui.widgets.swept import sweep_picture
 
 PAGE = Page("Sweep", "Training", 7)
-PATIENCE = 0.3  # seconds between looks at a sweep that goes on
+_PATIENCE = 0.3  # seconds between looks at a sweep that goes on
 
 
 def main() -> None:
     PAGE.begin("Sweep over a network")
     kept, complaints, _ = recall(PAGE.path, replace(EXPERIMENT, read=partial(read_sweep, tasks=tasks())))
-    chosen, wrong = picked(PAGE.path, kept)
+    chosen, wrong = sweep_picked(PAGE.path, kept)
     remember(PAGE.path, chosen, complaints, 0, link=chosen != kept or returned(chosen, EXPERIMENT.first))
     complain(complaints + wrong)
     if not chosen.lesson.rules:
@@ -32,14 +32,14 @@ def main() -> None:
     elif not chosen.shown:
         st.info(f"None of these rules has {symbol(chosen.axes[-1].name)}: pick another number or other rules.")
     else:
-        going, refusal = begun(PAGE.path, chosen.work, Ongoing, lambda going: going.work)
+        going, refusal = begun(PAGE.path, chosen.work, OngoingSweep, lambda going: going.work)
         complain(filter(None, [refusal]))
         if going:
             ticking, view = going.running, chosen if going.work == chosen.work else going.work
-            st.fragment(followed, run_every=PATIENCE if ticking else None)(going, view, time.monotonic(), ticking=ticking)
+            st.fragment(followed, run_every=_PATIENCE if ticking else None)(going, view, time.monotonic(), ticking=ticking)
 
 
-def status(going: Ongoing) -> None:
+def status(going: OngoingSweep) -> None:
     """How far it is, and a button to stop it or to go on."""
     one, two = st.columns([7, 1], vertical_alignment="center")
     if going.complete:
@@ -50,7 +50,7 @@ def status(going: Ongoing) -> None:
     two.button(title, on_click=act, key=f"{PAGE.path}.{title}", width="stretch")
 
 
-def followed(going: Ongoing, chosen: NetworkSweep, since: float, *, ticking: bool) -> None:
+def followed(going: OngoingSweep, chosen: NetworkSweep, since: float, *, ticking: bool) -> None:
     """How far it is and what there is of it; `ticking`: it is looked at again and again, on a page that ran at `since`."""
     going.look()
     if going.problem:
@@ -58,8 +58,8 @@ def followed(going: Ongoing, chosen: NetworkSweep, since: float, *, ticking: boo
     else:
         status(going)
         if going.so_far is not None and going.so_far.done.any():
-            picture(PAGE.path, chosen, going.so_far)
-    if going.running != ticking and (going.running or settled(since)):
+            sweep_picture(PAGE.path, chosen, going.so_far)
+    if going.running != ticking and (going.running or at_rest(since)):
         st.rerun()  # the whole page, which then looks again and again, or no more
 
 

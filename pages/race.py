@@ -21,7 +21,7 @@ PAGE = Page("Race", "Surfaces", 1)
 def main() -> None:
     PAGE.begin("Optimizer race")
     kept, complaints, seq = recall(PAGE.path, EXPERIMENT)
-    chosen = picked(kept)
+    chosen = _picked(kept)
     remember(PAGE.path, chosen, complaints, seq, link=chosen != kept)
     if not chosen.entrants:
         st.info("Pick at least one rule to start the race.")
@@ -31,7 +31,7 @@ def main() -> None:
         details(PAGE.path, chosen)
 
 
-def picked(race: Race) -> Race:
+def _picked(race: Race) -> Race:
     """The race with what the pickers say."""
     st.session_state.setdefault(f"{PAGE.path}.lrs", race.lrs)
     one, two, three, four = st.columns([3, 5, 4, 3])

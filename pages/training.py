@@ -13,9 +13,9 @@ from experiments.training.words import standing, told
 from optimizers import ENTRANTS
 from ui.complain import complain, plain
 from ui.components.board import board
-from ui.components.board.message import pack
+from ui.components.board.message import board_message
 from ui.page import Page
-from ui.session import recall, remember, returned, settled
+from ui.session import at_rest, recall, remember, returned
 from ui.widgets.carry import taken_along
 from ui.widgets.columns import columns_told
 from ui.widgets.forks import forks, offer
@@ -25,7 +25,7 @@ from ui.widgets.ongoing import begun, buttons
 from ui.widgets.own import tasks
 
 PAGE = Page("Networks", "Training", 5)
-PATIENCE = 0.4  # seconds between looks at a training that goes on
+_PATIENCE = 0.4  # seconds between looks at a training that goes on
 
 
 def main() -> None:
@@ -41,16 +41,16 @@ def main() -> None:
             forks(PAGE.path).clear()
     complain([*complaints, *wrong, *filter(None, [refusal])])
     if going:
-        shown(going)
+        _shown(going)
     elif not chosen.rules:
         st.info("Pick at least one rule to train.")
 
 
-def shown(going: Ongoing) -> None:
+def _shown(going: Ongoing) -> None:
     """The training as far as it is, and all that can be done with it once it has ended."""
     ticking = any(one.running for one in (going, *forks(PAGE.path)))
     st.caption("All rules start at the same weights and see the same minibatches. Every change of a number trains anew.")
-    st.fragment(picture, run_every=PATIENCE if ticking else None)(going, time.monotonic(), ticking=ticking)
+    st.fragment(_picture, run_every=_PATIENCE if ticking else None)(going, time.monotonic(), ticking=ticking)
     if ticking or going.so_far is None:
         return
     columns_told(going.so_far.data)
@@ -66,24 +66,24 @@ def shown(going: Ongoing) -> None:
                 st.caption("Forks stay here.")
 
 
-def picture(going: Ongoing, since: float, *, ticking: bool) -> None:
+def _picture(going: Ongoing, since: float, *, ticking: bool) -> None:
     """Curves, planes and the table of a training; `ticking`: it is looked at again and again, on a page that ran at `since`."""
     every = [going, *forks(PAGE.path)]
     complain(one.problem for one in every if one.problem)
     ended = not any(one.running for one in every)
     buttons(PAGE.path, going)
-    board(pack(going, forks(PAGE.path)), key=f"{PAGE.path}.board")
+    board(board_message(going, forks(PAGE.path)), key=f"{PAGE.path}.board")
     for one in every[1:]:
         if one.waiting:
             st.caption(f"{one.title}: {one.waiting}")
     if going.so_far is not None:
         tested = ended and all(one.so_far is None or one.so_far.whole for one in every)
-        results(going, every[1:], tested=tested)
-    if ticking == ended and (not ended or settled(since)):
+        _results(going, every[1:], tested=tested)
+    if ticking == ended and (not ended or at_rest(since)):
         st.rerun()  # the whole page, which then looks no more, or again
 
 
-def results(going: Ongoing, others: list[Ongoing], *, tested: bool) -> None:
+def _results(going: Ongoing, others: list[Ongoing], *, tested: bool) -> None:
     """Where every run is, best first, and what can be said of that."""
     assert going.so_far is not None  # there is one to tell of
     titles = [ENTRANTS[key].title for key in going.lesson.rules]

@@ -6,14 +6,14 @@ from typing import Any
 
 from core import SCHEDULES, Hyper
 from experiments.axis import options_of
-from experiments.backprop.spec import CHOICES as OF_LOOKS
-from experiments.backprop.spec import COMMON as OF_LOOK
 from experiments.backprop.spec import FLAT_TASKS
+from experiments.backprop.spec import LOOK_CHOICES as OF_LOOKS
+from experiments.backprop.spec import OF_LOOKS as OF_LOOK
 from experiments.control import SEPARATOR
 from experiments.effects.spec import SHOWS
 from experiments.map.spec import COLOURS
-from experiments.network_sweep.spec import LR, VALUES, beside
-from experiments.network_sweep.spec import options_of as of_sweep
+from experiments.network_sweep.spec import HOW_MANY, LR, beside
+from experiments.network_sweep.spec import swept_options as of_sweep
 from experiments.race.controls import LOOKS, PROTOCOLS, TUNINGS
 from experiments.race.spec import Race
 from experiments.training.spec import HIDDEN, Lesson
@@ -128,7 +128,7 @@ def of_sweep_link(rng: random.Random) -> Link:
     if rng.random() < 0.4 and (others := beside(options)):
         name = rng.choice(list(others))
         link["other"] = ends(rng, name, others[name])
-    return link | {"values": str(VALUES["other" in link][0])}
+    return link | {"values": str(HOW_MANY["other" in link][0])}
 
 
 def of_backprop(rng: random.Random) -> Link:

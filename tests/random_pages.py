@@ -16,7 +16,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from networks.export.script import checkpoint, curves, script
+from networks.export.script import checkpoint, curves_csv, script
 from networks.export.tensorboard import events
 from tests.links import PAGES, Link, spoilt
 from tests.scripts import Apart, apart
@@ -81,7 +81,7 @@ def taken_along(page: str, going: Any, scripts: list[Apart]) -> str:
     if page != "training" or training is None or training.x.shape[1] == 0:
         return ""
     titles = [str(run) for run in range(training.runs)]
-    for made in (curves(training, titles), events(training, titles), checkpoint(training)):
+    for made in (curves_csv(training, titles), events(training, titles), checkpoint(training)):
         assert made
     for run in range(training.runs):
         try:

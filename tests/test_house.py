@@ -109,6 +109,34 @@ def test_names_are_seen():
     assert names_told("if key == 'adam':\n    x = {'ravine': 'adam is mentioned'}") == {"adam", "ravine"}
 
 
+ROLES = {"main", "PAGE", "EXPERIMENT"}
+"""What a file is found by: every page and experiment has it."""
+
+
+def told_at_top(source: str) -> set[str]:
+    """The public names a module defines: its functions, classes and constants."""
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_no_two_modules_define_the_same_public_name():
+    homes: dict[str, list[str]] = {}
+    for file in [file for part in MAY_IMPORT for file in files(part)]:
+        for name in told_at_top(file.read_text()) - ROLES:
+            homes.setdefault(name, []).append(str(file.relative_to(ROOT)))
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+def test_public_names_are_seen():
+    assert told_at_top("A, B = 1, 2\n_C: int = 3\nD: int = 4\ndef e(): f = 1\nclass G: h = 1") == {"A", "B", "D", "e", "G"}
+
+
 # Others' words are shown in one place
 
 LOUD = {"warning", "error", "exception", "success", "toast"}

@@ -105,7 +105,7 @@ def test_the_copy_is_green(copy, files, selections):
             THEORY,
             "equally_fast_from_here",
             "core/study/stability.py",
-            "if after - before > 3 and last - first > WIDE * last:",
+            "if after - before > 3 and last - first > _WIDE * last:",
             "if False:",
             id="one value of an interval called fastest",
         ),

@@ -7,10 +7,10 @@ from typing import Any
 from starlette.middleware import Middleware
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-LARGEST = 8 * 2**20
+LARGEST_MESSAGE = 8 * 2**20
 """Bytes of a message: what all widgets of a page hold; files come another way."""
 
-DEEPEST = 64
+_DEEPEST = 64
 """Brackets within brackets; Python's reader of JSON fails at a thousand."""
 
 NUMERAL = re.compile(r"\d{400}")
@@ -41,7 +41,7 @@ class Door:
 def let_in(content: bytes) -> bytes | None:
     """A message, without the values that cannot be read; None for one that is too large or none at all."""
     log = logging.getLogger(__name__)
-    if len(content) > LARGEST:
+    if len(content) > LARGEST_MESSAGE:
         log.warning("A browser's message of %d bytes was dropped", len(content))
         return None
     message = BackMsg()
@@ -66,10 +66,10 @@ def readable(text: str) -> bool:
     if NUMERAL.search(text):
         return False
     depth = 0
-    if text.count("[") + text.count("{") > DEEPEST:
+    if text.count("[") + text.count("{") > _DEEPEST:
         for bracket in re.findall(r"[\[\]{}]", text):
             depth += 1 if bracket in "[{" else -1
-            if depth > DEEPEST:
+            if depth > _DEEPEST:
                 return False
     return True
 

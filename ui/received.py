@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.words import brief
-from experiments.schema import Check, either, number, record, several
+from experiments.schema import Check, any_number, either, several, shaped
 
 
 def received(key: str, message: Any, schema: Check) -> bool:
@@ -30,10 +30,10 @@ def selected(chart: str, marks: Check) -> tuple[Mapping[str, Any], Mapping[str, 
     held = event.get("selection") if isinstance(event, Mapping) else None
     lists = [held.get(name) if isinstance(held, Mapping) else None for name in ("points", "box")]
     point, box = (part[0] if isinstance(part, list) and part else {} for part in lists)
-    ends = several(number, 2, 2)
-    if not received(chart, point, either(_empty, record({"x": number, "y": number, "customdata": marks}, open=True))):
+    ends = several(any_number, 2, 2)
+    if not received(chart, point, either(_empty, shaped({"x": any_number, "y": any_number, "customdata": marks}, open=True))):
         point = {}
-    if not received(chart, box, either(_empty, record({"x": ends, "y": ends}, open=True))):
+    if not received(chart, box, either(_empty, shaped({"x": ends, "y": ends}, open=True))):
         box = {}
     return point, box
 

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from threading import Event, Thread, Timer
 from types import FrameType
 
-GRACE = 1.0
+_GRACE = 1.0
 """Seconds that the server has to end by itself once it is told to; then it is ended."""
 
-VISITS, OFTEN, SELDOM = 20, 2.0, 15.0
+VISITS, _OFTEN, SELDOM = 20, 2.0, 15.0
 """After so many page runs is tidied up, or so many seconds after any; but not twice within this many."""
 
 ARENAS = -8, 2
@@ -34,7 +34,7 @@ def _bound(number: int) -> None:
     before = signal.getsignal(number)
 
     def heard(number: int, frame: FrameType | None) -> None:
-        last = Timer(GRACE, os._exit, (128 + number,))
+        last = Timer(_GRACE, os._exit, (128 + number,))
         last.daemon = True
         last.start()
         if callable(before):
@@ -69,7 +69,7 @@ class House:
             if self._runs:
                 self._runs = 0
                 self.tidied()
-            time.sleep(OFTEN)
+            time.sleep(_OFTEN)
 
     def tidied(self) -> None:
         gc.collect()

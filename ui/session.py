@@ -36,6 +36,6 @@ def returned(spec: Spec, default: Spec) -> bool:
     return not st.query_params and spec != default
 
 
-def settled(since: float) -> bool:
+def at_rest(since: float) -> bool:
     """Whether a page that ran at `since`, by the monotonic clock, may be run again by itself."""
     return time.monotonic() - since > SETTLED

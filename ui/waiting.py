@@ -12,7 +12,7 @@ from core.hosting.admission import Ticket
 from experiments.hall import admitted, place_of
 from experiments.host import heard, host, superseded
 
-SOON, OFTEN = 0.5, 0.2
+SOON, _OFTEN = 0.5, 0.2
 """Seconds of work of which nothing is said, and between two news of more."""
 
 HEAVY = 125e6
@@ -40,7 +40,7 @@ def awaited(page: str, work: Hashable, words: str, place: DeltaGenerator, runs: 
     def listen(whole: float) -> None:
         nonlocal shown, furthest
         now, furthest = time.monotonic(), max(furthest, whole)
-        if now - max(began + SOON - OFTEN, shown) < OFTEN:
+        if now - max(began + SOON - _OFTEN, shown) < _OFTEN:
             return
         left = (now - began) * (1 - furthest) / furthest if furthest > 0.02 else math.nan
         soon = "" if math.isnan(left) else f", about {math.ceil(left)} s left"

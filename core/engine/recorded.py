@@ -12,7 +12,7 @@ from core.engine.loop import DIVERGENCE_BOUND, coordinates, flattened, march, on
 from core.knowledge import KINDS
 from core.trajectory import Objective, Trajectory
 
-BLOCK = 8192
+_BLOCK = 8192
 """Numbers looked at together after the run: few enough to stay in the processor's cache."""
 
 
@@ -106,7 +106,7 @@ def valued(objective: Objective, path: np.ndarray) -> tuple[np.ndarray, np.ndarr
     rows = len(path)
     value = np.empty((rows, path.shape[2]))
     fine = np.empty((rows, path.shape[2]), dtype=bool)
-    height = max(1, BLOCK // path[0].size) if isinstance(objective, Analytic) else 1
+    height = max(1, _BLOCK // path[0].size) if isinstance(objective, Analytic) else 1
     for row in range(0, rows, height):
         block = slice(row, min(row + height, rows))
         value[block] = objective.value(path[block].swapaxes(1, 2))

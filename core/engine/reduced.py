@@ -13,16 +13,16 @@ from core.engine.loop import DIVERGENCE_BOUND, coordinates, march, on_arrays, wi
 from core.engine.recorded import valued
 from core.engine.workers import workers
 
-PIECE = 256
+_PIECE = 256
 """Steps of runs that are kept in part are looked at together."""
 
-PATIENCE = 0.02
+_PATIENCE = 0.02
 """Seconds between looks at whether a shared sweep was cancelled."""
 
-Level = float | np.ndarray | None
+Threshold = float | np.ndarray | None
 """A threshold for all cells, or one for each (cells,); None where no steps are counted."""
 
-Job = Callable[[Mapping[str, np.ndarray]], Course]
+_Job = Callable[[Mapping[str, np.ndarray]], Course]
 Pieces = Sequence[Mapping[str, np.ndarray]]
 
 
@@ -45,7 +45,7 @@ def glimpsed(course: Course, rows: np.ndarray) -> Paths:
 
     def keep(state: Sequence[np.ndarray], loss: None) -> None:
         path.append(coordinates(state, parameters))
-        if len(path) == PIECE:
+        if len(path) == _PIECE:
             judge()
 
     def judge() -> None:
@@ -100,7 +100,7 @@ class Outcome:
 
 
 def reduced(
-    course: Course, level: Level, *, progress: Callable[[float], None], should_stop: Callable[[], bool]
+    course: Course, level: Threshold, *, progress: Callable[[float], None], should_stop: Callable[[], bool]
 ) -> Outcome | None:
     """A course run to its end; None when it was cancelled."""
     _keep_memory()
@@ -173,7 +173,12 @@ def never() -> bool:
 
 
 def in_turn(
-    job: Job, pieces: Pieces, levels: Sequence[Level], *, progress: Callable[[float], None], should_stop: Callable[[], bool]
+    job: _Job,
+    pieces: Pieces,
+    levels: Sequence[Threshold],
+    *,
+    progress: Callable[[float], None],
+    should_stop: Callable[[], bool],
 ) -> Iterator[Outcome]:
     for i, (piece, level) in enumerate(zip(pieces, levels, strict=True)):
 
@@ -188,9 +193,9 @@ def in_turn(
 
 
 def shared(
-    job: Job,
+    job: _Job,
     pieces: Pieces,
-    levels: Sequence[Level],
+    levels: Sequence[Threshold],
     *,
     progress: Callable[[float], None],
     should_stop: Callable[[], bool],
@@ -200,7 +205,7 @@ def shared(
     futures = [workers(processes).submit(_alone, job, piece, level) for piece, level in zip(pieces, levels, strict=True)]
     try:
         for i, future in enumerate(futures):
-            while not wait([future], timeout=PATIENCE).done:
+            while not wait([future], timeout=_PATIENCE).done:
                 if should_stop():
                     return
             progress((i + 1) / len(pieces))
@@ -210,7 +215,7 @@ def shared(
             future.cancel()
 
 
-def _alone(job: Job, piece: Mapping[str, np.ndarray], level: Level) -> Outcome:
+def _alone(job: _Job, piece: Mapping[str, np.ndarray], level: Threshold) -> Outcome:
     part = reduced(job(piece), level, progress=untold, should_stop=never)
     assert part is not None  # nobody cancels it
     return part

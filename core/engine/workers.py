@@ -17,10 +17,10 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-SOON = 1.0
+_SOON = 1.0
 """Seconds in which the threads of children that are ended have ended too."""
 
-TRIES = 2
+_TRIES = 2
 """So often is a piece of work begun, where its worker is ended from outside before it is done."""
 
 
@@ -55,7 +55,7 @@ class Workers:
         for _ in self._threads:
             self._orders.put(None)
         for thread in self._threads:
-            thread.join(SOON)
+            thread.join(_SOON)
 
     def _live(self, place: int) -> None:
         while (one := self._orders.get()) is not None:
@@ -73,7 +73,7 @@ class Workers:
         self._end(place)
 
     def _done(self, place: int, order: bytes) -> tuple[bool, Any]:
-        for _ in range(TRIES):
+        for _ in range(_TRIES):
             with self._lock:
                 if self._closed:
                     break
@@ -100,15 +100,15 @@ class Workers:
     def _child(self, place: int) -> subprocess.Popen[bytes]:
         child = self._children[place]
         if child is None:
-            command = [sys.executable, "-c", "from core.engine.workers import serve; serve()"]
-            environment = {**os.environ, "PYTHONPATH": places()}
+            command = [sys.executable, "-c", "from core.engine.workers import work; work()"]
+            environment = {**os.environ, "PYTHONPATH": search_path()}
             # In a group of its own: what a person types at the terminal, such as Ctrl-C, is for the parent.
             child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, process_group=0)
             self._children[place] = child
         return child
 
 
-def places() -> str:
+def search_path() -> str:
     """Where a child finds what this process finds."""
     return os.pathsep.join(place or os.getcwd() for place in sys.path)
 
@@ -121,7 +121,7 @@ def workers(processes: int) -> Workers:
     return made
 
 
-def serve() -> None:
+def work() -> None:
     """A worker's life: orders in, results out, until there are no more, or nobody who could give any."""
     orders, results = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not spoil the results

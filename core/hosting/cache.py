@@ -14,14 +14,14 @@ import numpy as np
 
 from core.hosting.machine import MB, memory, set_by_host
 
-LARGEST = 0.5
+LARGEST_SHARE = 0.5
 """What takes more than this share of the budget is not kept."""
 
-PATIENCE = 0.02
+_PATIENCE = 0.02
 """Seconds between looks at whether a result that another thread computes is still wanted."""
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 Key = tuple[Any, ...]
 """A function, its arguments by place, and those by name."""
 
@@ -68,7 +68,7 @@ class Cache:
         # A child that is forked while another thread holds the lock, or computes something, would wait for ever.
         os.register_at_fork(before=self._lock.acquire, after_in_parent=self._lock.release, after_in_child=self._forked)
 
-    def keep(self, function: Callable[P, R], *, asked: Callable[[], object] = lambda: None) -> "Kept[P, R]":
+    def keep(self, function: Callable[_P, _R], *, asked: Callable[[], object] = lambda: None) -> "Kept[_P, _R]":
         """The function, whose results are kept. Its arguments are hashable; nobody writes to its results.
 
         Each is computed once, also where several threads want it at a time: the others wait for it. `asked` is called while
@@ -86,7 +86,7 @@ class Cache:
             for key in [key for key in self._entries if key[0] is function]:
                 self._drop(key)
 
-    def result(self, key: Key, compute: Callable[[], R], asked: Callable[[], object]) -> R:
+    def result(self, key: Key, compute: Callable[[], _R], asked: Callable[[], object]) -> _R:
         """What is kept under a key, or else what is computed."""
         while True:
             with self._lock:
@@ -99,7 +99,7 @@ class Cache:
                 if underway is None:
                     mine = self._underway[key] = Underway()
                     break
-            while not underway.ended.wait(PATIENCE):
+            while not underway.ended.wait(_PATIENCE):
                 asked()
             if underway.result:
                 return underway.result[0]
@@ -120,7 +120,7 @@ class Cache:
         self.bytes -= entry.bytes
         entry.count()
         self.bytes += entry.bytes
-        if entry.bytes > LARGEST * self.budget:
+        if entry.bytes > LARGEST_SHARE * self.budget:
             self._drop(entry.key)
         while self.bytes > self.budget:
             self._drop(next(iter(self._entries)))
@@ -133,17 +133,17 @@ class Cache:
         self._lock.release()
 
 
-class Kept(Generic[P, R]):
+class Kept(Generic[_P, _R]):
     """A function whose results a cache keeps."""
 
-    def __init__(self, cache: Cache, function: Callable[P, R], asked: Callable[[], object]) -> None:
+    def __init__(self, cache: Cache, function: Callable[_P, _R], asked: Callable[[], object]) -> None:
         self._cache, self._function, self._asked = cache, function, asked
         update_wrapper(self, function)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         return self._cache.result(self._key(args, kwargs), lambda: self._function(*args, **kwargs), self._asked)
 
-    def has(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def has(self, *args: _P.args, **kwargs: _P.kwargs) -> bool:
         """Whether this result is kept."""
         return self._key(args, kwargs) in self._cache
 

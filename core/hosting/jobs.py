@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from core.engine.workers import places
+from core.engine.workers import search_path
 
 ABLE = hasattr(os, "fork") and hasattr(socket, "send_fds")
 """Whether there can be such processes on this system; where not, work is done where it is asked for."""
@@ -33,10 +33,10 @@ ABLE = hasattr(os, "fork") and hasattr(socket, "send_fds")
 NICE = 10
 """How much a job stands back: what a visitor drags goes before."""
 
-LOOK, OFTEN = 0.05, 0.05
+_LOOK, _OFTEN = 0.05, 0.05
 """Seconds between looks at whether a job shall end, and between two pieces of news of its progress."""
 
-GRACE = 2.0
+_GRACE = 2.0
 """Seconds that a job has to end when it is asked to, before it is ended."""
 
 STOP = b"s"
@@ -90,20 +90,26 @@ class Nursery:
         alone = dict.fromkeys(
             ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"
         )  # or a fork may wait for ever
-        command = [sys.executable, "-c", "from core.hosting.jobs import serve; serve()", str(there.fileno()), *self._modules]
+        command = [
+            sys.executable,
+            "-c",
+            "from core.hosting.jobs import work_jobs; work_jobs()",
+            str(there.fileno()),
+            *self._modules,
+        ]
         with there:
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **alone, "PYTHONPATH": places()},
+                env={**os.environ, **alone, "PYTHONPATH": search_path()},
             )
 
     def _ended(self) -> None:
         if self._control and self._process:
             self._control.close()
             try:
-                self._process.wait(GRACE)
+                self._process.wait(_GRACE)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -174,9 +180,9 @@ def _followed(
                 if not asked:
                     asked = time.monotonic()
                     channel.sendall(STOP)
-                elif process and time.monotonic() - asked > GRACE:
+                elif process and time.monotonic() - asked > _GRACE:
                     os.kill(process, signal.SIGKILL)
-        if not select.select([channel], [], [], LOOK)[0]:
+        if not select.select([channel], [], [], _LOOK)[0]:
             continue
         kind, what = _receive(channel, shared)
         if kind == "process":
@@ -192,7 +198,7 @@ def _followed(
 # On the other side
 
 
-def serve() -> None:
+def work_jobs() -> None:
     """A nursery's life: it forks for every socket it is sent, until nobody can send any more."""
     control = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
@@ -241,7 +247,7 @@ def _work(channel: socket.socket) -> None:
     def progress(share: float) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last > OFTEN or share == 1:
+        if now - last > _OFTEN or share == 1:
             last = now
             tell("progress", share)
 

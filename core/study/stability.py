@@ -15,7 +15,7 @@ from core.maths import real
 from core.rule import Rule
 from core.surface import Surface
 
-NEAR = 0.15
+_NEAR = 0.15
 """Roots this near each other, relative to how far they are from 1, are called equal."""
 
 CLOSE = 1e-12
@@ -30,7 +30,7 @@ REACH = 1e-6
 EQUAL = 1e-7
 """Roots nearer to each other than this are equal but for rounding."""
 
-WIDE = 1e-4
+_WIDE = 1e-4
 """Values that are equally fast are an interval where it is wider than this, relatively."""
 
 
@@ -70,7 +70,7 @@ def damping(rule: Rule, hypers: Mapping[str, Any] | None, lr_lambda: Any) -> np.
     found = np.take_along_axis(found, np.argsort(-np.abs(found), axis=-1), axis=-1)
     first, others = found[..., 0], found[..., 1:]
     swings = (np.abs(np.imag(first)) > 1e-9) | (np.real(first) < 0)
-    critical = np.abs(first - others[..., 0]) <= NEAR * (1 - np.abs(first)) if others.size else np.abs(first) < NEAR**2
+    critical = np.abs(first - others[..., 0]) <= _NEAR * (1 - np.abs(first)) if others.size else np.abs(first) < _NEAR**2
     converging = np.where(critical, 2, np.where(swings, 3, 1))
     told = np.where(sizes < 0, 0, np.where(np.abs(first) > 1 + CLOSE, 4, converging))
     return np.where(np.isfinite(sizes), told, 5)
@@ -140,7 +140,7 @@ def optimum(rule: Rule, hypers: Mapping[str, Any] | None, curvatures: Any, name:
         worse = np.flatnonzero(rates > level)
         before, after = max(worse[worse < best], default=-1), min(worse[worse > best], default=len(values))
         first, last = values[before + 1], values[after - 1]
-        if after - before > 3 and last - first > WIDE * last:
+        if after - before > 3 and last - first > _WIDE * last:
 
             def as_fast(value: float, level: float = level) -> bool:
                 return bool(slowest(np.array([value]))[0] <= level)

@@ -201,7 +201,7 @@ _ON_FLOATS = _ANYWHERE | {
 """The functions of core.maths, written out for floats: the same values bit for bit, without the call."""
 
 
-Steps = Mapping[str, tuple[str, list[str]]]
+_Steps = Mapping[str, tuple[str, list[str]]]
 """{name: (operation, the names of its arguments)}, in an order in which they can be computed; a literal stands in brackets."""
 
 
@@ -237,7 +237,7 @@ def hoisted(
     return _written(once, kept, settled, functions), _written(every, results, [*symbols, *settled, *kept], functions)
 
 
-def _flattened(outputs: Sequence[Expr], known: Mapping[Any, str]) -> tuple[Steps, list[str]]:
+def _flattened(outputs: Sequence[Expr], known: Mapping[Any, str]) -> tuple[_Steps, list[str]]:
     """The steps that lead to the outputs, and the outputs' names."""
     steps: dict[str, tuple[str, list[str]]] = {}
     names: dict[Any, str] = dict(known)
@@ -260,7 +260,7 @@ def _flattened(outputs: Sequence[Expr], known: Mapping[Any, str]) -> tuple[Steps
     return steps, [name(e) for e in outputs]
 
 
-def _written(steps: Steps, results: Sequence[str], symbols: Sequence[str], functions: Mapping[str, Any]) -> Function:
+def _written(steps: _Steps, results: Sequence[str], symbols: Sequence[str], functions: Mapping[str, Any]) -> Function:
     """The function of the symbols that takes these steps; of `functions`, texts are written out and the others called."""
 
     def text(op: str, args: list[str]) -> str:
@@ -280,7 +280,7 @@ def _written(steps: Steps, results: Sequence[str], symbols: Sequence[str], funct
     return scope["recorded"]
 
 
-def _places(steps: Steps, results: Sequence[str]) -> dict[str, str]:
+def _places(steps: _Steps, results: Sequence[str]) -> dict[str, str]:
     """Which variable holds each step's value: one whose value is not needed any more, so that arrays stay in the cache."""
     last = {arg: name for name, (_, args) in steps.items() for arg in args} | dict.fromkeys(results, "")
     free: list[str] = []

@@ -141,7 +141,7 @@ def lawful(function: Callable[..., Any], called: Collection[str] = ()) -> None:
         known.add(target)
 
 
-ALLOWED = (
+_ALLOWED = (
     "allowed are lines of the form name = expression and one return, made of + − × ÷ ** > < and core.maths’s "
     + ", ".join(maths.__all__)
 )
@@ -152,7 +152,7 @@ ALIKE = {"absolute": "abs", "fabs": "abs", "pow": "power", "max": "maximum", "fm
 def _refusal(function: Callable[..., Any], node: ast.AST, told: str) -> ValueError:
     """What a function must not hold, with its line in its file."""
     line = inspect.unwrap(function).__code__.co_firstlineno + getattr(node, "lineno", 1) - 1
-    return ValueError(f"{function.__name__}, line {line}: {told}; {ALLOWED}")
+    return ValueError(f"{function.__name__}, line {line}: {told}; {_ALLOWED}")
 
 
 def _first_line(statement: ast.stmt) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 
 from core import maths
 
-Function = Callable[..., Any]
+_Function = Callable[..., Any]
 
 WORDS: Mapping[str, Any] = {name: getattr(maths, name) for name in maths.__all__} | {"math": math}
 """What a text may call by name."""
 
 
-def text_of(function: Function) -> str:
+def text_of(function: _Function) -> str:
     """Its text from the left margin, decorators and all; ValueError where it has none to read."""
     plain = inspect.unwrap(function)
     try:
@@ -28,14 +28,14 @@ def text_of(function: Function) -> str:
         raise ValueError(f"{name} has no source that can be read, so no equations: declare it with def, in a file") from None
 
 
-def remembered(function: Function) -> Function:
+def remembered(function: _Function) -> _Function:
     """The same function, which carries its text along from here: its file may change, or be gone, later."""
     plain: Any = inspect.unwrap(function)
     plain.text = text_of(function)
     return function
 
 
-def definition(function: Function) -> ast.FunctionDef:
+def definition(function: _Function) -> ast.FunctionDef:
     """The function's text, parsed; ValueError where it has none to read."""
     name = getattr(function, "__name__", repr(function))
     found = parsed(text_of(function), name)
@@ -56,7 +56,7 @@ def parsed(text: str, name: str = "the text") -> ast.FunctionDef:
     return tree
 
 
-def scope(function: Function) -> Mapping[str, Any]:
+def scope(function: _Function) -> Mapping[str, Any]:
     """What a function's free names stand for."""
     plain = inspect.unwrap(function)
     cells = zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=True)
@@ -71,7 +71,7 @@ def names_in(node: ast.AST) -> set[str]:
     return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
-def constants(function: Function) -> dict[str, float]:
+def constants(function: _Function) -> dict[str, float]:
     """The numbers of its module that a function uses by name."""
     known = scope(function)
     return {name: float(known[name]) for name in sorted(names_in(definition(function))) if is_number(known.get(name))}
@@ -79,7 +79,7 @@ def constants(function: Function) -> dict[str, float]:
 
 def made(
     text: str, hints: Mapping[str, Any] = MappingProxyType({}), numbers: Mapping[str, float] = MappingProxyType({})
-) -> Function:
+) -> _Function:
     """The function that a text defines, of core.maths’s functions, `numbers`, and `hints` for its annotations alone.
 
     What it may do is for whoever declares it to check (`core.symbolic.notation.lawful`); before that nothing of it is run but
@@ -105,7 +105,7 @@ def made(
 
 
 @lru_cache(maxsize=1024)
-def again(text: str, numbers: tuple[tuple[str, float], ...]) -> Function:
+def again(text: str, numbers: tuple[tuple[str, float], ...]) -> _Function:
     """The function of a text that was declared before, elsewhere: without decorators and annotations, which said all there."""
     tree = ast.parse(text)
     (function,) = tree.body

@@ -10,10 +10,10 @@ from experiments.race.controls import EACH
 from experiments.race.experiment import report as of_race
 from experiments.race.spec import Race
 
-FIRST = Race("rosenbrock", ("adam",), EACH, numbers=(("adam.lr", 0.1), ("steps", 200.0)))
+_FIRST = Race("rosenbrock", ("adam",), EACH, numbers=(("adam.lr", 0.1), ("steps", 200.0)))
 
 
-def report(race: Race) -> Report:
+def _report(race: Race) -> Report:
     """The run's row, and what the charts beside its steps show, a number a step and coordinate."""
     whole, anatomy = of_race(race), anatomy_of(race)
     series = {
@@ -30,4 +30,4 @@ def report(race: Race) -> Report:
     return Report(whole.results, [text for text in (conventions(race), verdict, why(race)) if text], whole.series | series)
 
 
-EXPERIMENT = Experiment("anatomy", FIRST, read_dissected, report)
+EXPERIMENT = Experiment("anatomy", _FIRST, read_dissected, _report)

@@ -53,7 +53,7 @@ def of_delta(chain: Chain, layer: int, unit: int, row: int) -> tuple[str, Sum | 
     return _lines(left, error, f"{tex(share)} - {tex(target)}", tex(value)), None
 
 
-def table(found: Sum, heads: Sequence[str], names: Sequence[str]) -> list[dict[str, str]]:
+def derivation_table(found: Sum, heads: Sequence[str], names: Sequence[str]) -> list[dict[str, str]]:
     """A sum, a term a row, largest first: what each is called, its factors and their product under the heads."""
     rows = []
     for at, left, right in zip(found.which.tolist(), found.left.tolist(), found.right.tolist(), strict=True):

@@ -2,14 +2,14 @@
 
 from experiments.backprop.run import chain_of, rows_of
 from experiments.backprop.spec import Look, read_look
-from experiments.backprop.words import beyond_bounds, diverged, name_of, seen, told
+from experiments.backprop.words import beyond_bounds, diverged, name_of, seen, told_layers
 from experiments.experiment import Experiment, Report
 from networks.analysis.backprop import levels
 
-FIRST = Look("moons_mlp", (5, 5, 5, 5), "sigmoid", "torch", "sgd", (("layer", 3.0), ("to", 2.0)))
+_FIRST = Look("moons_mlp", (5, 5, 5, 5), "sigmoid", "torch", "sgd", (("layer", 3.0), ("to", 2.0)))
 
 
-def report(look: Look) -> Report:
+def _report(look: Look) -> Report:
     """A row for every layer, what becomes of δ, and the chosen weight's gradient.
 
     Raises ValueError where the network's numbers are beyond all bounds.
@@ -33,10 +33,10 @@ def report(look: Look) -> Report:
         }
         for i, (link, level) in enumerate(zip(chain.links, found, strict=True))
     ]
-    words = [*wrong, *diverged(look, taken), seen(look, chain, data, rows, taken), *told(chain, found)]
+    words = [*wrong, *diverged(look, taken), seen(look, chain, data, rows, taken), *told_layers(chain, found)]
     exact = float(chain.links[layer].of_weights[to, source])
     series = {name: [row[name] for row in results] for name in ("delta", "gradient")}
     return Report(results, words, series | {"weight": [exact], "measured": [slope]})
 
 
-EXPERIMENT = Experiment("backprop", FIRST, read_look, report)
+EXPERIMENT = Experiment("backprop", _FIRST, read_look, _report)

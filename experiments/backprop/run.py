@@ -9,7 +9,7 @@ from experiments.backprop.spec import FLAT_TASKS, Look
 from experiments.host import kept
 from experiments.job import at_once
 from networks import NetworkTask, train
-from networks.analysis.backprop import Chain, by_difference, chained, place_of
+from networks.analysis.backprop import Chain, by_difference, chained, weight_place
 from networks.data.prepare import Data
 from networks.model.architectures import MLP
 from networks.training.cost import cost_of
@@ -17,7 +17,7 @@ from networks.training.cost import cost_of
 NUDGE = 1e-5
 """By so much a weight is nudged to measure its gradient."""
 
-BATCH = 64
+_BATCH = 64
 """Rows of a minibatch, in the training before."""
 
 
@@ -45,7 +45,7 @@ def _loaded(task: NetworkTask, seed: int) -> Data:
 def _trained(task: NetworkTask, rule: str, lr: float, steps: int, seed: int) -> tuple[np.ndarray, int]:
     if not steps:
         return task.model.initial(seed), 0
-    batch = min(BATCH, len(_loaded(replace(task, kind=MLP()), seed).y_train))
+    batch = min(_BATCH, len(_loaded(replace(task, kind=MLP()), seed).y_train))
     regime = {"steps": steps, "batch_size": batch, "seed": (seed,), "dtype": "float64"}
     entrants = [(rule, {"lr": lr})]
     training = at_once(partial(train, task, entrants=entrants, **regime), cost_of(task, entrants, **regime), (task,))
@@ -60,5 +60,5 @@ def chain_of(look: Look) -> tuple[Chain, int, float]:
     x, y = data.x_train.numpy()[rows], data.y_train.numpy()[rows]
     with np.errstate(all="ignore"):
         chain = chained(model, parameters, x, y)
-        slope = by_difference(model, parameters, x, y, place_of(model, *look.weight), NUDGE)
+        slope = by_difference(model, parameters, x, y, weight_place(model, *look.weight), NUDGE)
     return chain, taken, slope

@@ -17,13 +17,13 @@ from optimizers import RULES
 
 MOST_LAYERS, MOST_UNITS = 10, 64
 
-STEPS = Hyper(0, 500, whole=True, name="steps", default=0, help="Minibatches the network has been trained on before.")
+_STEPS = Hyper(0, 500, whole=True, name="steps", default=0, help="Minibatches the network has been trained on before.")
 
-ROWS = Hyper(1, 256, "log", whole=True, name="rows", default=1, help="Rows that are looked at together: 1, or a minibatch.")
+_ROWS = Hyper(1, 256, "log", whole=True, name="rows", default=1, help="Rows that are looked at together: 1, or a minibatch.")
 
-ROW = Hyper(0, 9999, whole=True, name="row", default=0, help="Which row of the training set, or the first of several.")
+_ROW = Hyper(0, 9999, whole=True, name="row", default=0, help="Which row of the training set, or the first of several.")
 
-SEED = Hyper(0, 9999, whole=True, name="seed", default=0, help="Which split, first parameters and order of the batches.")
+_SEED = Hyper(0, 9999, whole=True, name="seed", default=0, help="Which split, first parameters and order of the batches.")
 
 LAYER = Hyper(1, MOST_LAYERS + 1, whole=True, name="layer", default=1, help="Which layer the weight belongs to.")
 
@@ -33,7 +33,7 @@ FROM = Hyper(
     1, 9999, whole=True, name="from", default=1, help="The unit of the layer before, or the input, that it comes from."
 )
 
-COMMON = {hyper.name: Control(hyper.name, "", hyper) for hyper in (STEPS, ROWS, ROW, SEED, LAYER, TO, FROM)}
+OF_LOOKS = {hyper.name: Control(hyper.name, "", hyper) for hyper in (_STEPS, _ROWS, _ROW, _SEED, LAYER, TO, FROM)}
 
 
 def _fully_connected() -> Iterator[NetworkTask]:
@@ -67,7 +67,7 @@ class Look(Numbered):
     @property
     def controls(self) -> dict[str, Control]:
         """Every number, by its name in the link."""
-        return COMMON | {f"{self.rule}.lr": Control(f"{self.rule}.lr", self.rule, RULES[self.rule].hypers["lr"])}
+        return OF_LOOKS | {f"{self.rule}.lr": Control(f"{self.rule}.lr", self.rule, RULES[self.rule].hypers["lr"])}
 
     @property
     def network_task(self) -> NetworkTask:
@@ -94,11 +94,11 @@ class Look(Numbered):
         """The query parameters that restore this."""
         controls = self.controls
         numbers = {name: controls[name].write(value) for name, value in self.numbers}
-        own = {"task": self.task, "hidden": written(self.hidden), "activation": self.activation, "init": self.init}
+        own = {"task": self.task, "hidden": hidden_text(self.hidden), "activation": self.activation, "init": self.init}
         return {**own, "rule": self.rule, **numbers}
 
 
-CHOICES: Mapping[str, Mapping[str, str]] = {
+LOOK_CHOICES: Mapping[str, Mapping[str, str]] = {
     "task": {key: title_of(task) for key, task in FLAT_TASKS.items()},
     "activation": {key: bend.title for key, bend in BENDS.items()},
     "init": {key: init.title for key, init in INITS.items()},
@@ -107,7 +107,7 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
 """What is picked by name: its titles."""
 
 
-def written(hidden: Sequence[int]) -> str:
+def hidden_text(hidden: Sequence[int]) -> str:
     """Widths as they are typed: 16-16-16."""
     return "-".join(map(str, hidden))
 
@@ -128,7 +128,7 @@ def read_look(link: Mapping[str, str], default: Look) -> tuple[Look, list[str]]:
         return default, []
     problems: list[str] = []
     chosen = {}
-    for name, options in CHOICES.items():
+    for name, options in LOOK_CHOICES.items():
         chosen[name] = link.get(name, getattr(default, name))
         if chosen[name] not in options:
             usual = getattr(default, name)
@@ -136,10 +136,10 @@ def read_look(link: Mapping[str, str], default: Look) -> tuple[Look, list[str]]:
             chosen[name] = usual
     hidden = default.hidden
     try:
-        hidden = read_hidden(link.get("hidden", written(hidden)))
+        hidden = read_hidden(link.get("hidden", hidden_text(hidden)))
     except ValueError as error:
-        problems.append(f"The link's {error}; {written(hidden)} is shown instead.")
-    look, more = Look(hidden=hidden, **chosen).reading({name: link[name] for name in link.keys() - {*CHOICES, "hidden"}})
+        problems.append(f"The link's {error}; {hidden_text(hidden)} is shown instead.")
+    look, more = Look(hidden=hidden, **chosen).reading({name: link[name] for name in link.keys() - {*LOOK_CHOICES, "hidden"}})
     problems += more
     for name, most in look.most.items():
         if look[name] > most:

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from experiments.backprop.spec import CHOICES, Look
+from experiments.backprop.spec import LOOK_CHOICES, Look
 from experiments.numbers import number
 from networks.analysis.backprop import FLAT, Chain, Level, equal_units
 from networks.data.prepare import Data
 
-FEW = 3
+_FEW = 3
 """More layers are not told one by one."""
 
 
-def told(chain: Chain, found: Sequence[Level]) -> list[str]:
+def told_layers(chain: Chain, found: Sequence[Level]) -> list[str]:
     """Sentences: how δ changes and what changes it, units that stay equal, units that get no gradient."""
     if not found[-1].delta:
         return [f"The loss is flat here: δ of the outputs is 0 {on(chain.rows)}, and so is every gradient."]
@@ -26,9 +26,9 @@ def seen(look: Look, chain: Chain, data: Data, rows: np.ndarray, taken: int) -> 
     what = f"Every number is the mean over {len(rows)} rows, from row {rows[0]} on; the loss is {loss}"
     if len(rows) == 1:
         y = data.y_train[rows[0]]
-        target = f"“{data.classes[int(y)]}”" if data.classes else f"target {brief(float(y[0]))}"
+        target = f"“{data.classes[int(y)]}”" if data.classes else f"target {_brief(float(y[0]))}"
         what = f"Row {rows[0]}, {target}: its loss is {loss}"
-    steps, rule = "one step" if taken == 1 else f"{taken} steps", CHOICES["rule"][look.rule]
+    steps, rule = "one step" if taken == 1 else f"{taken} steps", LOOK_CHOICES["rule"][look.rule]
     return f"{what} {f'after {steps} of {rule}' if taken else 'in the untrained network'}."
 
 
@@ -58,7 +58,7 @@ def on(rows: int) -> str:
     return "on this row" if rows == 1 else f"on all {rows} rows"
 
 
-def brief(value: float) -> str:
+def _brief(value: float) -> str:
     """Three digits."""
     return number(float(f"{value:.3g}"))
 
@@ -83,13 +83,13 @@ def _way(chain: Chain, found: Sequence[Level]) -> str:
     between = found[far:-1]
     slopes, weights = (float(np.prod([getattr(level, name) for level in between])) for name in ("by_slope", "by_weights"))
     over = f"{len(between)} layers" if len(between) > 1 else "one layer"
-    steepest = brief(max(level.slope for level in between))
-    why = f"Over {over} σ′, at most {steepest} here, multiplies it by {brief(slopes)} and Wᵀ by {brief(weights)}"
+    steepest = _brief(max(level.slope for level in between))
+    why = f"Over {over} σ′, at most {steepest} here, multiplies it by {_brief(slopes)} and Wᵀ by {_brief(weights)}"
     cause = ""
     if marks[far]:
         grown = marks[far] == "exploding"
         cause = f", so {'σ′' if (slopes > weights) == grown else 'Wᵀ'} {'grows' if grown else 'shrinks'} it most"
-    return f"{verdict}: in layer {far + 1} it is {brief(sizes[far] / sizes[-1])} times the outputs’. {why}{cause}."
+    return f"{verdict}: in layer {far + 1} it is {_brief(sizes[far] / sizes[-1])} times the outputs’. {why}{cause}."
 
 
 def _lost(chain: Chain, layer: int) -> str:
@@ -107,7 +107,7 @@ def _equal(chain: Chain) -> list[str]:
     layers = equal_units(chain)
     if not layers:
         return []
-    which = listed([str(i + 1) for i in layers])
+    which = _listed([str(i + 1) for i in layers])
     whose = f"layer {which}" if len(layers) == 1 else f"layers {which}, each among themselves,"
     return [f"The units of {whose} are equal: they get equal gradients and stay equal."]
 
@@ -120,11 +120,11 @@ def _silent(chain: Chain, found: Sequence[Level]) -> list[str]:
     for name, word, bound, gradient in kinds if chain.rows > 1 else ():
         many = [round(getattr(level, name) * width) for level, width in zip(found, widths, strict=True)]
         parts = [f"{many[i]} of {widths[i]} units in layer {i + 1}" for i in np.flatnonzero(many).tolist()]
-        if len(parts) > FEW:
+        if len(parts) > _FEW:
             most = int(np.argmax(np.divide(many, widths)))
             parts = [f"{sum(many)} of {sum(widths[:-1])} units, most in layer {most + 1}, {many[most]} of {widths[most]}"]
         if parts:
-            sentences.append(f"{word} are {listed(parts)}: |σ′| {bound} {on(chain.rows)}, so they get {gradient}.")
+            sentences.append(f"{word} are {_listed(parts)}: |σ′| {bound} {on(chain.rows)}, so they get {gradient}.")
     return sentences
 
 
@@ -132,10 +132,10 @@ def _names(marks: Sequence[str], mark: str) -> str:
     which = [i + 1 for i, own in enumerate(marks) if own == mark]
     if len(which) > 2 and which[-1] - which[0] == len(which) - 1:
         return f"layers {which[0]} to {which[-1]}"
-    return f"layer{'s' if len(which) > 1 else ''} {listed([str(layer) for layer in which])}"
+    return f"layer{'s' if len(which) > 1 else ''} {_listed([str(layer) for layer in which])}"
 
 
-def listed(parts: Sequence[str]) -> str:
+def _listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 

@@ -16,12 +16,12 @@ FAN = 25
 """Values whose whole runs are drawn."""
 
 
-def profile(effect: Effect, key: str) -> Sweep:
+def profiled(effect: Effect, key: str) -> Sweep:
     """An entrant's outcome along the whole range."""
     return swept_along((effect.axis,), effect.race, key, FINE)
 
 
-def fan(effect: Effect) -> tuple[np.ndarray, list[Trajectory]]:
+def fanned(effect: Effect) -> tuple[np.ndarray, list[Trajectory]]:
     """Some values along the range, and the drawn entrant's run at each."""
     values = values_of(effect.axis, options_of(effect.race)[effect.axis.name], FAN)
     runs = [trajectories(alone(effect.race, effect.rule, {effect.axis.name: value})) for value in through(values.tolist())]
@@ -37,7 +37,7 @@ def gap(effect: Effect, found: Sweep) -> np.ndarray:
     return np.where(found.left, np.inf, height) if effect.race.landscape.minima else np.maximum(height, 0.0)
 
 
-def told(effect: Effect, found: Sweep) -> np.ndarray:
+def told_along(effect: Effect, found: Sweep) -> np.ndarray:
     """What the profile tells along the range, inf where there is nothing to tell."""
     if effect.shows == "final":
         return gap(effect, found)
@@ -50,5 +50,5 @@ Made = tuple[np.ndarray, list[Trajectory], dict[str, Sweep]]
 
 def computed(effect: Effect) -> Made:
     """Some values, the run at each, and the outcome of every rule along the whole range."""
-    values, runs = fan(effect)
-    return values, runs, {key: profile(effect, key) for key in through(effect.shown)}
+    values, runs = fanned(effect)
+    return values, runs, {key: profiled(effect, key) for key in through(effect.shown)}

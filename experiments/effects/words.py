@@ -7,26 +7,26 @@ import numpy as np
 from core import Sweep
 from core.symbolic.notation import symbol
 from experiments.axis import options_of
-from experiments.effects.run import gap, told
+from experiments.effects.run import gap, told_along
 from experiments.effects.spec import SHOWS, Effect
 from experiments.numbers import number
 from experiments.race import theory
 from experiments.race.theory import critically_damped, fastest, largest_stable, silence
 from optimizers import ENTRANTS
 
-LEAST = 1e-16
+_LEAST = 1e-16
 """Losses above the minimum that are less than this are told as this."""
 
-NEAR = 10.0
+_NEAR = 10.0
 """A value is good enough when its final loss is within this factor of the best."""
 
 
 def best(effect: Effect, found: Sweep) -> tuple[float, float, float]:
     """From where to where the number is best, as far as no value between is worse, and what the profile tells there.
 
-    Losses below LEAST count as that, so that rounding names no winner.
+    losses below _LEAST count as that, so that rounding names no winner.
     """
-    level = np.maximum(told(effect, found), LEAST)
+    level = np.maximum(told_along(effect, found), _LEAST)
     first = int(level.argmin())
     worse = np.flatnonzero(level[first:] > level[first])
     last = first + int(worse[0]) - 1 if len(worse) else len(level) - 1
@@ -34,16 +34,16 @@ def best(effect: Effect, found: Sweep) -> tuple[float, float, float]:
     return float(values[first]), float(values[last]), float(level[first])
 
 
-def width(effect: Effect, found: Sweep) -> float:
-    """The share of the range, in decades, whose final loss is within NEAR times the best; the robustness of a rule to lr.
+def decades_near_best(effect: Effect, found: Sweep) -> float:
+    """The share of the range, in decades, whose final loss is within _NEAR times the best; the robustness of a rule to lr.
 
-    Losses below LEAST count as that: nobody needs to be within a factor of rounding noise.
+    losses below _LEAST count as that: nobody needs to be within a factor of rounding noise.
     """
-    loss = np.maximum(gap(effect, found), LEAST)
+    loss = np.maximum(gap(effect, found), _LEAST)
     if not np.isfinite(loss).any():
         return 0.0
     decades = np.log10(effect.axis.high / effect.axis.low)
-    return float((loss <= NEAR * loss.min()).mean() * decades)
+    return float((loss <= _NEAR * loss.min()).mean() * decades)
 
 
 def in_decades(effect: Effect) -> bool:
@@ -70,7 +70,7 @@ def ticks(effect: Effect) -> dict[str, tuple[float, float]]:
     return {label: (max(a, low), min(b, high)) for label, (a, b) in named.items() if a <= high and b >= low}
 
 
-def sentences(effect: Effect) -> list[str]:
+def effect_sentences(effect: Effect) -> list[str]:
     """What theory says of the drawn entrant beyond its ticks, and where it is silent."""
     race, key, name = effect.race, effect.rule, effect.axis.name
     if name not in ENTRANTS[key].rule.hypers:
@@ -98,7 +98,7 @@ def rows(effect: Effect, found: Mapping[str, Sweep]) -> list[dict[str, str]]:
             f"{SHOWS[effect.shows].lower()} there": there,
         }
         if in_decades(effect):
-            row[f"decades within {NEAR:g}× of it"] = f"{width(effect, outcome):.2f}"
+            row[f"decades within {_NEAR:g}× of it"] = f"{decades_near_best(effect, outcome):.2f}"
         row["diverged"] = f"{(outcome.stopped <= outcome.steps).mean():.0%} of the range"
         if surface.caveat:
             row["left below the minimum"] = f"{outcome.left.mean():.0%} of the range"
@@ -124,4 +124,4 @@ def notes(effect: Effect, found: Mapping[str, Sweep]) -> Iterator[str]:
         exact = "exact here: the surface is a quadratic"
         told = exact if theory.exact(effect.race) else "a guide here, from the minimum alone"
         yield f"Dashed: what theory says of {ENTRANTS[effect.rule].title}, derived from the rule; {told}."
-    yield from sentences(effect)
+    yield from effect_sentences(effect)

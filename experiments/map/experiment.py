@@ -10,11 +10,11 @@ from experiments.experiment import Experiment, Report
 from experiments.host import through
 from experiments.map.run import beyond, shades, swept
 from experiments.map.spec import Map, read_map
-from experiments.map.words import sentences
+from experiments.map.words import map_sentences
 from experiments.race.controls import SHARED
 from experiments.race.spec import Race
 
-FIRST = Map(
+_FIRST = Map(
     race=Race("ravine", ("momentum", "nesterov"), SHARED, numbers=(("ravine.kappa", 50.0), ("steps", 300.0))),
     across=Axis("lr", 1e-3, 1e0),
     up=Axis("mu", 0.0, 0.99),
@@ -23,7 +23,7 @@ PREVIEW, WHOLE = 64, 256
 """Values a side: of the first look, and of all cells."""
 
 
-def report(view: Map) -> Report:
+def _report(view: Map) -> Report:
     """Every rule's best cell and how many diverged, and what all cells tell (across, up), None where there is nothing.
 
     Raises ValueError where there is nothing to show, or more than the host allows.
@@ -38,7 +38,7 @@ def report(view: Map) -> Report:
         series |= dict(zip(("across", "up"), found.axes.values(), strict=True))
         series[key] = shades(view, found)
         rows.append({"rule": key, **_best(view, found), "diverged": float((found.stopped <= found.steps).mean())})
-    return Report(rows, list(sentences(view)), series)
+    return Report(rows, list(map_sentences(view)), series)
 
 
 def _best(view: Map, found: Sweep) -> dict[str, Any]:
@@ -55,4 +55,4 @@ def _stopped(found: Sweep, i: Any, j: Any) -> int | None:
     return step if step <= found.steps else None
 
 
-EXPERIMENT = Experiment("map", FIRST, read_map, report)
+EXPERIMENT = Experiment("map", _FIRST, read_map, _report)

@@ -15,32 +15,32 @@ from core.surface import ANGLE, Point
 from core.sweep import STARTS
 from experiments.axis import Axis, options_of, values_of
 from experiments.host import kept, progress, superseded
-from experiments.map.spec import Cell, Map
+from experiments.map.spec import Chosen, Map
 from experiments.race.controls import EACH
 from experiments.race.run import Numbers
 from experiments.race.spec import Race
 from experiments.race.theory import curvatures_for
 from optimizers import ENTRANTS
 
-CORES = min(2, os.cpu_count() or 1)
+_CORES = min(2, os.cpu_count() or 1)
 """Worker processes for a large map."""
 
-MOST = 1e6 * set_by_host("RAVINE_MAP_MILLIONS", 2000)
+_MOST = 1e6 * set_by_host("RAVINE_MAP_MILLIONS", 2000)
 """Steps of runs that a map may take: as many as six rules at all cells for the most steps, if the host does not say less."""
 
 
 def beyond(view: Map, many: int) -> str:
     """Why a map with so many values a side is not computed here, and what would be; empty where it is."""
-    steps, rules, cells = int(view.race["steps"]), len(view.shown), cells_of(view, many)
-    if rules * cells * steps <= MOST:
+    steps, rules, cells = int(view.race["steps"]), len(view.shown), _cells_of(view, many)
+    if rules * cells * steps <= _MOST:
         return ""
-    fitting = int(MOST / (rules * cells))
+    fitting = int(_MOST / (rules * cells))
     can = f"{fitting:,} steps would" if fitting else "fewer rules may"
     what = f"{rules} {'rule' if rules == 1 else 'rules'} × {cells:,} cells × {steps:,} steps"
-    return f"{what} are more than the {MOST / 1e6:,.0f} million steps of runs that this server allows a map: {can} fit."
+    return f"{what} are more than the {_MOST / 1e6:,.0f} million steps of runs that this server allows a map: {can} fit."
 
 
-def cells_of(view: Map, many: int) -> int:
+def _cells_of(view: Map, many: int) -> int:
     """How many cells a map with so many values a side has."""
     options = options_of(view.race)
     return math.prod(len(values_of(axis, options[axis.name], many)) for axis in (view.across, view.up))
@@ -49,7 +49,7 @@ def cells_of(view: Map, many: int) -> int:
 def ahead(view: Map, many: int) -> float:
     """Steps of runs that a map with so many values a side takes yet; the rules whose cells are kept take none."""
     left = [key for key in view.shown if not _swept.has(*_order((view.across, view.up), view.race, key, many))]
-    return len(left) * cells_of(view, many) * view.race["steps"]
+    return len(left) * _cells_of(view, many) * view.race["steps"]
 
 
 def swept(view: Map, key: str, many: int) -> Sweep:
@@ -101,7 +101,7 @@ def _swept(
         hypers=dict(hypers),
         schedule=schedule,
         within=within,
-        processes=CORES,
+        processes=_CORES,
         progress=progress,
         should_stop=superseded,
         **dict(driver),  # type: ignore[arg-type]
@@ -127,7 +127,7 @@ def bounded(view: Map, key: str) -> bool:
     return "lr" in names and names <= ENTRANTS[key].rule.hypers.keys()
 
 
-def played(view: Map, cell: Cell) -> Race:
+def played(view: Map, cell: Chosen) -> Race:
     """The race of one cell: its rule alone, with the cell's numbers."""
     key, across, up = cell
     return alone(view.race, key, {view.across.name: across, view.up.name: up})

@@ -28,7 +28,7 @@ COLOURS = {
 }
 """What the colour of a cell may tell."""
 
-Cell = tuple[str, float, float]
+Chosen = tuple[str, float, float]
 """An entrant and the two numbers, across and up."""
 
 
@@ -40,7 +40,7 @@ class Map:
     across: Axis
     up: Axis
     colour: str = "final"
-    cell: Cell | None = None
+    cell: Chosen | None = None
 
     @property
     def shown(self) -> list[str]:
@@ -87,7 +87,7 @@ def read_map(link: Mapping[str, str], default: Map) -> tuple[Map, list[str]]:
     return view, problems
 
 
-def checked_cell(text: str, view: Map) -> Cell:
+def checked_cell(text: str, view: Map) -> Chosen:
     """A cell from a link, rule~across~up; ValueError in words."""
     key, *numbers = text.split(SEPARATOR)
     if key not in view.shown or len(numbers) != 2:

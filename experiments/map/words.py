@@ -10,7 +10,7 @@ from experiments.race import theory
 from optimizers import ENTRANTS
 
 
-def sentences(view: Map) -> Iterator[str]:
+def map_sentences(view: Map) -> Iterator[str]:
     """One after another, as they stand below the maps."""
     race = view.race
     left = [ENTRANTS[key].title for key in race.entrants if key not in view.shown]

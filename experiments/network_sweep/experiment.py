@@ -4,22 +4,22 @@ from typing import Any
 
 from experiments.experiment import Experiment, Report
 from experiments.job import finished
-from experiments.network_sweep.spec import NetworkSweep, Ongoing, read_sweep
-from experiments.network_sweep.words import at, notes, outcomes, won
+from experiments.network_sweep.spec import NetworkSweep, OngoingSweep, read_sweep
+from experiments.network_sweep.words import at, outcomes, remarks, won
 from experiments.training.spec import Lesson
 from networks import TASKS
 
-FIRST = NetworkSweep(Lesson(next(iter(TASKS)), ("sgd", "momentum", "rmsprop", "adam"), (("steps", 200.0),), (("seeds", "3"),)))
+_FIRST = NetworkSweep(Lesson(next(iter(TASKS)), ("sgd", "momentum", "rmsprop", "adam"), (("steps", 200.0),), (("seeds", "3"),)))
 
 
-def report(view: NetworkSweep) -> Report:
+def _report(view: NetworkSweep) -> Report:
     """Each rule's best numbers, who wins, and what every rule comes to at all of them.
 
     Raises ValueError where there is nothing to sweep, or it would cost more than the host allows.
     """
     if not view.shown:
         raise ValueError("None of these rules has both numbers: pick another number or other rules")
-    found = finished(Ongoing(view.work))
+    found = finished(OngoingSweep(view.work))
     told, results = outcomes(view, found), list[dict[str, Any]]()
     series: dict[str, Any] = dict(found.axes)
     for i, (key, one) in enumerate(told.items()):
@@ -28,7 +28,7 @@ def report(view: NetworkSweep) -> Report:
         results.append({"rule": key, **best, view.shows: value, "diverged": float(found.diverged[i].mean())})
         series |= {key: one.middle, f"{key}.low": one.low, f"{key}.high": one.high}
     results.sort(key=lambda row: (row[view.shows] is None, (row[view.shows] or 0) * (-1 if view.measure.rises else 1)))
-    return Report(results, [text for text in (won(view, found, told), *notes(view, found, told)) if text], series)
+    return Report(results, [text for text in (won(view, found, told), *remarks(view, found, told)) if text], series)
 
 
-EXPERIMENT = Experiment("sweep", FIRST, read_sweep, report)
+EXPERIMENT = Experiment("sweep", _FIRST, read_sweep, _report)

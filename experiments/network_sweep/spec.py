@@ -12,21 +12,20 @@ from core import Hyper
 from core.hosting.jobs import Work
 from core.words import cut, quoted
 from experiments.axis import Axis, checked_axis, values_of
-from experiments.budget import Way, counted, fewer, refusal, told
+from experiments.budget import Way, counted, duration, fewer, refusal
 from experiments.job import Job
-from experiments.training.spec import COMMON as OF_LESSONS
-from experiments.training.spec import STEPS, Lesson, read_lesson
+from experiments.training.spec import OF_LESSONS, STEPS, Lesson, read_lesson
 from networks import TASKS, NetworkTask
 from networks.training.cost import Cost, sweep_cost
-from networks.training.sweep import MEASURES, Measure, Sweep, measures_of, numbers_of, sweep
+from networks.training.sweep import MEASURES, Measure, TrainedGrid, hypers_of, measures_of, train_grid
 
-MOST_RULES = 6
+MOST_SWEPT = 6
 MOST_STEPS = 1000
-COMMON = {**OF_LESSONS, STEPS.name: replace(OF_LESSONS[STEPS.name], hyper=replace(STEPS, high=MOST_STEPS))}
+OF_SWEEPS = {**OF_LESSONS, STEPS.name: replace(OF_LESSONS[STEPS.name], hyper=replace(STEPS, high=MOST_STEPS))}
 """The numbers that all rules have in common, with steps few enough for a sweep."""
 
 LR = Axis("lr", 1e-4, 10.0)
-VALUES = {False: (8, 16, 32), True: (8, 16)}
+HOW_MANY = {False: (8, 16, 32), True: (8, 16)}
 """Values along each axis that may be chosen: of one axis, and of two."""
 
 
@@ -40,7 +39,7 @@ class NetworkSweep:
     lesson: Lesson
     lr: Axis = LR
     other: Axis | None = None
-    many: int = VALUES[False][1]
+    many: int = HOW_MANY[False][1]
     shows: str = next(iter(MEASURES))
 
     @property
@@ -54,7 +53,7 @@ class NetworkSweep:
     @property
     def shown(self) -> list[str]:
         """The rules that have all numbers that are axes."""
-        return [key for key in self.lesson.rules if self.names <= numbers_of(key).keys()]
+        return [key for key in self.lesson.rules if self.names <= hypers_of(key).keys()]
 
     @property
     def measure(self) -> Measure:
@@ -72,7 +71,7 @@ class NetworkSweep:
     @property
     def values(self) -> dict[str, np.ndarray]:
         """What is tried along each axis, in as many digits as a link has."""
-        options = options_of(self.lesson)
+        options = swept_options(self.lesson)
         every = {axis.name: values_of(axis, options[axis.name], self.many) for axis in self.axes}
         return {name: np.array([float(f"{value:.6g}") for value in values]) for name, values in every.items()}
 
@@ -97,9 +96,9 @@ class NetworkSweep:
         return lesson.having(numbers).link()
 
 
-def options_of(lesson: Lesson) -> dict[str, Hyper]:
+def swept_options(lesson: Lesson) -> dict[str, Hyper]:
     """Every number of the lesson's rules that can be an axis."""
-    return {name: hyper for key in lesson.rules for name, hyper in numbers_of(key).items()}
+    return {name: hyper for key in lesson.rules for name, hyper in hypers_of(key).items()}
 
 
 def read_sweep(
@@ -108,13 +107,13 @@ def read_sweep(
     """The sweep a link asks for, of one of the `tasks`, and a sentence for each thing in it that could not be granted."""
     own = ("axis", "other", "values", "shows")
     lesson, problems = read_lesson({name: text for name, text in link.items() if name not in own}, default.lesson, tasks)
-    if len(lesson.rules) > MOST_RULES:
-        problems.append(f"The link asks for {len(lesson.rules)} rules: the first {MOST_RULES} are swept.")
-        lesson = replace(lesson, rules=lesson.rules[:MOST_RULES]).having({})
+    if len(lesson.rules) > MOST_SWEPT:
+        problems.append(f"The link asks for {len(lesson.rules)} rules: the first {MOST_SWEPT} are swept.")
+        lesson = replace(lesson, rules=lesson.rules[:MOST_SWEPT]).having({})
     if lesson[STEPS.name] > MOST_STEPS:
         problems.append(f"The link's steps = {lesson[STEPS.name]:g} are too many for a sweep: {MOST_STEPS} are used instead.")
         lesson = lesson.having({STEPS.name: MOST_STEPS})
-    options = options_of(lesson)
+    options = swept_options(lesson)
     axes: dict[str, Axis | None] = {"axis": default.lr, "other": default.other if not link else None}
     for side, offered in (("axis", {LR.name: options[LR.name]}), ("other", beside(options))):
         if side in link:
@@ -123,7 +122,7 @@ def read_sweep(
             except ValueError as error:
                 problems.append(f"The link's {error}; it is left out.")
     lr, other = axes["axis"] or LR, axes["other"]
-    allowed = VALUES[other is not None]
+    allowed = HOW_MANY[other is not None]
     many = default.many if default.many in allowed else allowed[0]
     if "values" in link:
         if link["values"] in map(str, allowed):
@@ -145,7 +144,7 @@ def beside(options: Mapping[str, Hyper]) -> dict[str, Hyper]:
 
 
 @dataclass
-class Ongoing(Job[Sweep]):
+class OngoingSweep(Job[TrainedGrid]):
     """A sweep beside the page: what there is of it so far, and how to end it and to go on with it."""
 
     work: NetworkSweep
@@ -155,7 +154,7 @@ class Ongoing(Job[Sweep]):
         self.task = self.work.lesson.work.fitted(self.work.lesson.seeds[0])
 
     def ordered(self) -> Work:
-        return partial(sweep, self.task, after=self.so_far, **self.work.arguments)
+        return partial(train_grid, self.task, after=self.so_far, **self.work.arguments)
 
     def shared(self) -> Sequence[Any]:
         return (self.task,)
@@ -178,11 +177,11 @@ class Ongoing(Job[Sweep]):
     def words(self) -> str:
         """How far it is."""
         if self.complete:
-            return f"{self.work.runs} runs, trained in {told(self.seconds)}. Every change of a number trains anew."
+            return f"{self.work.runs} runs, trained in {duration(self.seconds)}. Every change of a number trains anew."
         if self.waiting:
             return self.waiting
         known = self.share > 0.02 and not self.stopped
-        left = f", about {told(self.seconds * (1 - self.share) / self.share)} left" if known else ""
+        left = f", about {duration(self.seconds * (1 - self.share) / self.share)} left" if known else ""
         return f"{self.share:.0%} of {self.work.runs} runs are trained{left}."
 
 
@@ -192,7 +191,7 @@ def _ways(work: NetworkSweep, task: NetworkTask) -> Iterator[Way]:
     for steps in fewer(arguments["steps"], sweep_cost(task, **arguments)):
         yield f"{steps} steps", sweep_cost(task, **{**arguments, "steps": steps})
     keys = [key for key in work.lesson.rules if key in work.shown]
-    for many in reversed([many for many in VALUES[work.other is not None] if many <= work.many]):
+    for many in reversed([many for many in HOW_MANY[work.other is not None] if many <= work.many]):
         for seeds in [choice for choice in (5, 3, 1) if choice <= len(work.lesson.seeds)]:
             for rules in range(len(keys), 0, -1):
                 less = replace(work, many=many).arguments

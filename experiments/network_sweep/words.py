@@ -9,23 +9,23 @@ from core.symbolic.notation import symbol
 from experiments.network_sweep.spec import NetworkSweep
 from experiments.numbers import number
 from networks.analysis.paired import lead
-from networks.training.sweep import Cell, Measure, Sweep
+from networks.training.sweep import Cell, Measure, TrainedGrid
 from optimizers import ENTRANTS
 
-NEAR = 1.1
+_NEAR = 1.1
 """A loss is about as good as the best when it is within this factor of it."""
 
 POINT = 0.01
 """An accuracy is, when it is no more than this below."""
 
-LEAST = 1e-16
+_LEAST = 1e-16
 
 BEYOND = 3.0
 """A loss more than so many times that before training is out of the picture."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Standing:
     """What one entrant came to; arrays are (*axes).
 
     low, middle, high  of its seeds, with five the middle three and with three all; infinite where they diverged, NaN where it
@@ -41,7 +41,7 @@ class Outcome:
     best: Cell | None
 
 
-def outcome(found: Sweep, measure: Measure, entrant: int) -> Outcome:
+def outcome(found: TrainedGrid, measure: Measure, entrant: int) -> Standing:
     """What an entrant came to by a measure."""
     values, done = found.outcomes[measure.key][entrant].astype(float), found.done[entrant]
     ordered = np.sort(np.where(np.isnan(values), measure.worst, values), axis=-1)
@@ -50,29 +50,29 @@ def outcome(found: Sweep, measure: Measure, entrant: int) -> Outcome:
     lost = (np.isnan(values) & done[..., None]).sum(axis=-1)
     level = np.where(np.isfinite(middle), -middle if measure.rises else middle, np.inf)
     best = tuple(int(i) for i in np.unravel_index(level.argmin(), level.shape)) if np.isfinite(level).any() else None
-    return Outcome(low, middle, high, lost, best)
+    return Standing(low, middle, high, lost, best)
 
 
-def as_good(told: Outcome, measure: Measure) -> float:
+def as_good(told: Standing, measure: Measure) -> float:
     """How bad the middle may be to be about as good as the best; ValueError where there is no best."""
     if told.best is None:
         raise ValueError("there is no best: every run diverged")
     best = float(told.middle[told.best])
-    return best - POINT if measure.rises else max(NEAR * best, LEAST)
+    return best - POINT if measure.rises else max(_NEAR * best, _LEAST)
 
 
 def about(measure: Measure) -> str:
     """What counts as about as good, in words."""
-    return f"within {100 * POINT:g} point of it" if measure.rises else f"within {100 * (NEAR - 1):g} % of it"
+    return f"within {100 * POINT:g} point of it" if measure.rises else f"within {100 * (_NEAR - 1):g} % of it"
 
 
-def width(values: np.ndarray, told: Outcome, measure: Measure) -> float:
+def width(values: np.ndarray, told: Standing, measure: Measure) -> float:
     """Decades of the number (values,), one axis, over which the line through what was trained is about as good as the best."""
     done = ~np.isnan(told.middle)
     if told.best is None or done.sum() < 2:
         return 0.0
     level, middle = as_good(told, measure), told.middle[done]
-    above = level - middle if measure.rises else np.log10(np.maximum(middle, LEAST)) - np.log10(level)
+    above = level - middle if measure.rises else np.log10(np.maximum(middle, _LEAST)) - np.log10(level)
     total = 0.0
     for a, b, decades in zip(above, above[1:], np.diff(np.log10(values[done])), strict=False):
         if np.isfinite(a) and np.isfinite(b):  # beside a diverged run there is no line
@@ -80,7 +80,7 @@ def width(values: np.ndarray, told: Outcome, measure: Measure) -> float:
     return float(total)
 
 
-def share(told: Outcome, measure: Measure) -> float:
+def share(told: Standing, measure: Measure) -> float:
     """The share of what is trained that is about as good as the best."""
     if told.best is None:
         return 0.0
@@ -89,7 +89,7 @@ def share(told: Outcome, measure: Measure) -> float:
     return float(good.sum() / (~np.isnan(told.middle)).sum())
 
 
-def at(found: Sweep, place: Cell) -> dict[str, float]:
+def at(found: TrainedGrid, place: Cell) -> dict[str, float]:
     """The numbers at a place of the grid."""
     return {name: float(values[i]) for (name, values), i in zip(found.axes.items(), place, strict=True)}
 
@@ -104,7 +104,7 @@ def apart(measure: Measure, value: float) -> str:
     return f"{number(float(f'{100 * value:.2g}'))} points" if measure.rises else number(float(f"{value:.2g}"))
 
 
-def verdict(found: Sweep, measure: Measure, told: Mapping[str, Outcome], titles: Sequence[str]) -> str:
+def sweep_verdict(found: TrainedGrid, measure: Measure, told: Mapping[str, Standing], titles: Sequence[str]) -> str:
     """Which entrant is best at its own best numbers, as far as the seeds can say it; `told` and `titles` in their order."""
     outcomes = list(told.values())
     alive = [i for i, one in enumerate(outcomes) if one.best is not None]
@@ -140,28 +140,28 @@ def verdict(found: Sweep, measure: Measure, told: Mapping[str, Outcome], titles:
     return f"{a} is best: {b} is {apart(measure, gain)} {worse} it on average over {seeds} paired seeds, {between}."
 
 
-def _middle(one: Outcome) -> float:
+def _middle(one: Standing) -> float:
     assert one.best is not None  # only those are ranked
     return float(one.middle[one.best])
 
 
-def _named(found: Sweep, titles: Sequence[str], outcomes: Sequence[Outcome], entrant: int) -> str:
+def _named(found: TrainedGrid, titles: Sequence[str], outcomes: Sequence[Standing], entrant: int) -> str:
     best = outcomes[entrant].best
     assert best is not None  # only those are ranked
     return f"{titles[entrant]} ({', '.join(f'{symbol(name)} {number(value)}' for name, value in at(found, best).items())})"
 
 
-def outcomes(view: NetworkSweep, found: Sweep) -> dict[str, Outcome]:
+def outcomes(view: NetworkSweep, found: TrainedGrid) -> dict[str, Standing]:
     """What every rule came to."""
     return {key: outcome(found, view.measure, i) for i, key in enumerate(view.shown)}
 
 
-def won(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> str:
+def won(view: NetworkSweep, found: TrainedGrid, told: dict[str, Standing]) -> str:
     """Which rule is best, once all is trained; empty before."""
-    return verdict(found, view.measure, told, [ENTRANTS[key].title for key in told]) if found.complete else ""
+    return sweep_verdict(found, view.measure, told, [ENTRANTS[key].title for key in told]) if found.complete else ""
 
 
-def notes(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> Iterator[str]:
+def remarks(view: NetworkSweep, found: TrainedGrid, told: dict[str, Standing]) -> Iterator[str]:
     """What the pictures show and what they do not, a sentence each."""
     left = [ENTRANTS[key].title for key in view.lesson.rules if key not in told]
     seeds = found.stopped.shape[-1]
@@ -179,7 +179,7 @@ def notes(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> Iterato
     yield "Each best is picked on the very seeds and validation set that judge it, which flatters every rule."
 
 
-def table(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> list[dict[str, str]]:
+def summary_rows(view: NetworkSweep, found: TrainedGrid, told: dict[str, Standing]) -> list[dict[str, str]]:
     """Each rule's best numbers, the best first, and how much room there is about them."""
     measure, seeds, rows = view.measure, found.stopped.shape[-1], []
     for i, (key, one) in enumerate(told.items()):
@@ -205,6 +205,6 @@ def table(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> list[di
     return [row for _, row in sorted(rows, key=lambda entry: entry[0])]
 
 
-def ended(name: str, found: Sweep, place: int) -> str:
+def ended(name: str, found: TrainedGrid, place: int) -> str:
     """Said of a best value that is the first or the last that was tried: a better one may be beyond."""
     return " (end of range)" if place in (0, len(found.axes[name]) - 1) else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.race.controls import LOOKS, checked_place, checked_step, every_control
 from experiments.race.spec import Race
-from experiments.schema import Check, either, nothing, number, record, several, text
+from experiments.schema import Check, any_number, either, nothing, several, shaped, text
 
 
 def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
@@ -38,16 +38,16 @@ def asked_for(race: Race, values: Mapping[str, Any]) -> tuple[Race, list[str]]:
 @cache
 def wishes() -> Check:
     """The schema of the values that the stage may ask for: a place, a view, a step, words, and any number, as typed or not."""
-    typed = either(number, text(400))
+    typed = either(any_number, text(400))
     words = several(text(100), 100)
     places = {
         "start": either(nothing, several(typed, 100)),
         "view": either(nothing, several(typed, 4)),
-        "step": either(nothing, number),
+        "step": either(nothing, any_number),
         "look": words,
         "hidden": words,
     }
-    return record({}, {**dict.fromkeys(every_control(), typed), **places})
+    return shaped({}, {**dict.fromkeys(every_control(), typed), **places})
 
 
 def _as_linked(place: tuple[float, ...]) -> tuple[float, ...]:

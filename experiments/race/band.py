@@ -21,13 +21,13 @@ from experiments.race.run import Numbers
 from experiments.race.spec import Race
 from optimizers import ENTRANTS
 
-VALUES = 64
+_VALUES = 64
 """So many values, evenly over the slider's stops."""
 
 WORTH = 4
 """Of so many rules some are worth the way to another process."""
 
-Job = tuple[Rule, Surface, str, tuple[float, ...], Point, Numbers, Schedule, Numbers]
+_Job = tuple[Rule, Surface, str, tuple[float, ...], Point, Numbers, Schedule, Numbers]
 """Rule, surface, the number that varies and its values, start, other hyperparameters, schedule and the loop's settings."""
 
 
@@ -55,16 +55,16 @@ def bandable(race: Race, control: Control) -> bool:
 def band(race: Race, control: Control, most: int) -> Band:
     """The band of a control that is `bandable`, in at most so many rows of all its runs together."""
     stops = control.hyper.stops
-    chosen = np.unique(np.linspace(0, len(stops) - 1, VALUES).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(stops) - 1, _VALUES).round().astype(int))
     values = tuple(stops[i] for i in chosen)
     races = [race.having({control.id: value}) for value in values]
     keys = list(_moved(races[0], races[-1]))
-    rows = rows_of(int(race["steps"]), most // (len(races) * max(len(keys), 1)))
+    rows = _rows_of(int(race["steps"]), most // (len(races) * max(len(keys), 1)))
     found = _done(tuple(_job(key, race, control.hyper.name, values) for key in keys), tuple(rows.tolist()))
     return Band(chosen, rows, races, dict(zip(keys, found, strict=True)))
 
 
-def rows_of(steps: int, most: int) -> np.ndarray:
+def _rows_of(steps: int, most: int) -> np.ndarray:
     """At most so many of the rows 0 … steps: all of them, or the first ones and then ever fewer."""
     if steps < most:
         return np.arange(steps + 1)
@@ -82,7 +82,7 @@ def _moved(one: Race, other: Race) -> Iterator[str]:
             yield key
 
 
-def _job(key: str, race: Race, name: str, values: tuple[float, ...]) -> Job:
+def _job(key: str, race: Race, name: str, values: tuple[float, ...]) -> _Job:
     entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
     hypers = tuple((n, settings[n]) for n in entrant.rule.hypers if n != name)
     driver = tuple((n, settings[n]) for n in DRIVER if n != name)
@@ -90,7 +90,7 @@ def _job(key: str, race: Race, name: str, values: tuple[float, ...]) -> Job:
 
 
 @kept
-def _done(jobs: tuple[Job, ...], rows: tuple[int, ...]) -> list[Paths]:
+def _done(jobs: tuple[_Job, ...], rows: tuple[int, ...]) -> list[Paths]:
     """The jobs done; every second one by another process, where there is a second core and the process has awoken."""
     work = [_arguments(job) for job in jobs]
     if len(jobs) < WORTH or (os.cpu_count() or 1) == 1 or not _helper().done():
@@ -108,7 +108,7 @@ def _helper() -> Future[Any]:
     return workers(1).submit(os.getpid)
 
 
-def _arguments(job: Job) -> dict[str, Any]:
+def _arguments(job: _Job) -> dict[str, Any]:
     """Those of `along`."""
     rule, objective, axis, values, start, hypers, schedule, driver = job
     runs = {"rule": rule, "objective": objective, "axis": axis, "values": values}

@@ -10,7 +10,7 @@ from experiments.race.spec import Race, read_link
 from experiments.race.words import lesson, verdict
 from optimizers import ENTRANTS
 
-FIRST = Race(
+_FIRST = Race(
     surface="rosenbrock",
     entrants=("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "rprop"),
     lrs=EACH,
@@ -42,4 +42,4 @@ def report(race: Race) -> Report:
     return Report(rows, [lesson(race), verdict(found, race, surface, start)], series)
 
 
-EXPERIMENT = Experiment("race", FIRST, read_link, report)
+EXPERIMENT = Experiment("race", _FIRST, read_link, report)

@@ -14,7 +14,7 @@ from experiments.race.spec import Race
 from experiments.race.theory import exact, largest_stable
 from optimizers import ENTRANTS
 
-STEPS = 300
+_STEPS = 300
 
 
 def found(race: Race, key: str) -> Finding:
@@ -29,7 +29,7 @@ def found(race: Race, key: str) -> Finding:
 def _found(rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers) -> Finding:
     low, high = TRIED
     settings: dict[str, Any] = dict(driver)
-    return find_lr(rule, surface, low=low, high=high, steps=STEPS, start=start, hypers=dict(hypers), **settings)
+    return find_lr(rule, surface, low=low, high=high, steps=_STEPS, start=start, hypers=dict(hypers), **settings)
 
 
 def marks(race: Race, key: str) -> dict[str, float]:

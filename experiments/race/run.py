@@ -21,14 +21,14 @@ def trajectories(race: Race) -> dict[str, Trajectory]:
     """Every entrant's trajectory, from the same start, on the same noise, for the same number of steps."""
     runs, surface, start = {}, race.landscape, race.origin  # one surface for all knows its minimum's height
     for key in through(race.entrants):
-        rule, settings = ENTRANTS[key].rule, settled(race, key)
+        rule, settings = ENTRANTS[key].rule, settings_at(race, key)
         driver = tuple((name, settings[name]) for name in DRIVER)
         hypers = tuple((name, settings[name]) for name in rule.hypers)
         runs[key] = _run(rule, surface, start, hypers, driver, race.decline)
     return runs
 
 
-def settled(race: Race, key: str) -> dict[str, float]:
+def settings_at(race: Race, key: str) -> dict[str, float]:
     """Every number an entrant runs with, the tuned ones tuned."""
     entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
     if not (names := race.tuned(entrant)):

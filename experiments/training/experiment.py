@@ -13,14 +13,14 @@ from experiments.training.words import seeds_of, told
 from networks import Training
 from optimizers import ENTRANTS
 
-FIRST = Lesson(
+_FIRST = Lesson(
     "digits_mlp",
     ("sgd", "momentum", "adagrad", "rmsprop", "adam"),
     (("adagrad.lr", 0.02), ("adam.lr", 0.003), ("momentum.lr", 0.05), ("rmsprop.lr", 0.002), ("sgd.lr", 0.2)),
 )
 
 
-def report(lesson: Lesson) -> Report:
+def _report(lesson: Lesson) -> Report:
     """Each rule's medians over the seeds, the verdict, and the curves of every metric.
 
     Raises ValueError where it would cost more than the host allows, or the data are no good.
@@ -58,4 +58,4 @@ def _row(training: Training, entrant: int, key: str) -> dict[str, Any]:
     }
 
 
-EXPERIMENT = Experiment("networks", FIRST, read_lesson, report)
+EXPERIMENT = Experiment("networks", _FIRST, read_lesson, _report)

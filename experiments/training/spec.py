@@ -22,7 +22,7 @@ from optimizers import ENTRANTS
 MOST_RULES = 12
 STEPS = Hyper(10, 5000, "log", whole=True, name="steps", default=400, help="How many minibatches every rule sees.")
 BATCH = Hyper(1, 4000, "log", whole=True, name="batch", default=64, help="Rows of the training set in each minibatch.")
-SEED = Hyper(0, 9999, whole=True, name="seed", default=0, help="Which split, first parameters, order of the batches, dropout.")
+_SEED = Hyper(0, 9999, whole=True, name="seed", default=0, help="Which split, first parameters, order of the batches, dropout.")
 DROPOUT = Hyper(
     0.05,
     0.9,
@@ -40,7 +40,7 @@ def _controls(group: str, *hypers: Hyper) -> dict[str, Control]:
     return {hyper.name: Control(hyper.name, group, hyper) for hyper in hypers}
 
 
-COMMON = _controls("Common", STEPS, BATCH, SEED)
+OF_LESSONS = _controls("Common", STEPS, BATCH, _SEED)
 NETWORK, DATA, TRAINING = "Network", "Data", "Training"
 
 Options = Mapping[str, str]
@@ -205,7 +205,7 @@ class Lesson(Numbered):
         }
         data = [NOISE] if not task.words else []
         return {
-            **COMMON,
+            **OF_LESSONS,
             **_controls("Common", replace(BATCH, default=float(task.batch))),
             **own,
             **(_controls(NETWORK, DROPOUT) if hasattr(task.kind, DROPOUT.name) else {}),
@@ -255,7 +255,7 @@ class Lesson(Numbered):
     @property
     def seeds(self) -> tuple[int, ...]:
         """The chosen seed and those after it; after the last comes the first."""
-        return tuple((int(self["seed"]) + i) % (int(SEED.high) + 1) for i in range(int(self.choice("seeds"))))
+        return tuple((int(self["seed"]) + i) % (int(_SEED.high) + 1) for i in range(int(self.choice("seeds"))))
 
     @property
     def batch(self) -> tuple[int, str]:

@@ -72,7 +72,7 @@ def standing(training: Training, titles: Sequence[str], *, tested: bool) -> list
     return found
 
 
-def verdict(training: Training, titles: Sequence[str]) -> str:
+def training_verdict(training: Training, titles: Sequence[str]) -> str:
     """Who ends lowest on average over several seeds, or that nobody can be said to; empty with one seed or one rule.
 
     Everything it says is of means over the seeds and of the differences seed by seed. A winner is below every other rule by
@@ -138,7 +138,7 @@ def mistakes(training: Training, run: int, many: int) -> tuple[np.ndarray, list[
     return shown, [f"{classes[y[row]]}, said {classes[said]} ({share:.0%})" for row, said, share in found]
 
 
-def sentences(training: Training, run: int, many: int) -> list[str]:
+def worst_sentences(training: Training, run: int, many: int) -> list[str]:
     """The worst mistakes on the validation set as sentences."""
     words, classes = training.data.vocabulary, training.data.classes
     x, y = training.rows("val")
@@ -153,7 +153,7 @@ def told(training: Training, names: Sequence[str]) -> list[str]:
     """All that is said of a training below its table; `names` has titles of its entrants, and of forks after them."""
     last = int(training.metric_steps[-1])
     marked = "" if last == training.steps else f"The table tells of step {last}, the last that was evaluated."
-    found = [*ends(training, names), marked, verdict(training, names), theorem(training), *training.data.notes]
+    found = [*ends(training, names), marked, training_verdict(training, names), theorem(training), *training.data.notes]
     if training.task.init == "zeros" and len(training.task.model.layers) > 1:
         found.append(f"All first weights are zero: {INITS['zeros'].source}, so the network cannot tell its inputs apart.")
     return [sentence for sentence in found if sentence]

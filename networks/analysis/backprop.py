@@ -14,7 +14,7 @@ VANISHING, EXPLODING = 1e-3, 1e3
 FLAT = 0.01
 """A unit is saturated where its |σ′| is less than this."""
 
-MOST_TERMS = 6
+_MOST_TERMS = 6
 """Terms of a sum that are written out."""
 
 Mark = Literal["", "vanishing", "exploding"]
@@ -152,7 +152,7 @@ def products(left: np.ndarray, right: np.ndarray) -> Sum:
     """Σ left·right of two lists (terms,)."""
     terms = left * right
     order = np.argsort(-np.abs(terms), kind="stable")
-    first, others = order[:MOST_TERMS], order[MOST_TERMS:]
+    first, others = order[:_MOST_TERMS], order[_MOST_TERMS:]
     return Sum(first, left[first], right[first], len(others), float(terms[others].sum()), float(terms.sum()))
 
 
@@ -168,7 +168,7 @@ def terms_of_delta(chain: Chain, layer: int, unit: int, row: int) -> Sum:
     return products(following.weights[:, unit], following.delta[:, row])
 
 
-def place_of(network: Network, layer: int, to: int, source: int) -> int:
+def weight_place(network: Network, layer: int, to: int, source: int) -> int:
     """Where a weight stands in a row of parameters."""
     matrices = [(place, block) for place, block in zip(network.places, network.blocks, strict=True) if block.is_matrix]
     place, block = matrices[layer]

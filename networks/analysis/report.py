@@ -7,10 +7,10 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from networks.training.training import Training
 
-Part = Literal["train", "val", "test"]
+_Part = Literal["train", "val", "test"]
 
 
-def predicted(training: Training, run: int, part: Part = "val") -> np.ndarray:
+def predicted(training: Training, run: int, part: _Part = "val") -> np.ndarray:
     """The share of every class (classes, rows), or for a regression the numbers (outputs, rows), that a run says."""
     model = training.task.model
     with np.errstate(all="ignore"):
@@ -18,14 +18,14 @@ def predicted(training: Training, run: int, part: Part = "val") -> np.ndarray:
         return (model.classified(outputs) if model.classes else outputs)[0]
 
 
-def confusion(training: Training, run: int, part: Part = "val") -> np.ndarray:
+def confusion(training: Training, run: int, part: _Part = "val") -> np.ndarray:
     """(classes, classes) int: rows of the true class that were said to be each class."""
     _, y = training.rows(part)
     said = predicted(training, run, part).argmax(axis=0)
     return confusion_matrix(y, said, labels=np.arange(len(training.data.classes)))
 
 
-def by_class(training: Training, run: int, part: Part = "val") -> list[tuple[str, float, float, float, int]]:
+def by_class(training: Training, run: int, part: _Part = "val") -> list[tuple[str, float, float, float, int]]:
     """Class, precision, recall, F1 and rows, for each class and then for their mean (macro) and weighted mean.
 
     The precision of a class that was never said is 0. A class without a row in the set has no recall and no F1, NaN, and does
@@ -49,12 +49,12 @@ def by_class(training: Training, run: int, part: Part = "val") -> list[tuple[str
     ]
 
 
-def absent(training: Training, part: Part = "val") -> int:
+def absent(training: Training, part: _Part = "val") -> int:
     """How many classes have no row in a set."""
     return len(training.data.classes) - len(np.unique(training.rows(part)[1]))
 
 
-def worst(training: Training, run: int, many: int, part: Part = "val") -> list[tuple[int, int, float]]:
+def worst(training: Training, run: int, many: int, part: _Part = "val") -> list[tuple[int, int, float]]:
     """The rows that were said to be another class most surely: row, class said, and the share it was given."""
     _, y = training.rows(part)
     shares = predicted(training, run, part)

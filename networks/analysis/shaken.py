@@ -8,9 +8,9 @@ from networks.training.entrants import numbers_of
 from networks.training.trainer import Trainer
 from networks.training.training import Training
 
-TRIES = 3
+_TRIES = 3
 
-MOST = 4_000_000_000
+_MOST = 4_000_000_000
 """About so many multiplications are made to find it out, which takes a second or two."""
 
 OF_HELD = 32
@@ -27,10 +27,10 @@ def shaken(training: Training, run: int) -> tuple[int, float]:
     key, numbers, seed = numbers_of(training, run)
     model, regime = training.task.model, training.regime
     held = sum(layer.held(shape) for layer, shape in zip(model.layers, model.shapes, strict=False))
-    a_step = TRIES * regime.batch_size * (model.parameters + OF_HELD * held)
-    within = training.metric_steps <= min(training.kept[run], MOST // a_step)
+    a_step = _TRIES * regime.batch_size * (model.parameters + OF_HELD * held)
+    within = training.metric_steps <= min(training.kept[run], _MOST // a_step)
     record = int(np.flatnonzero(within)[-1])
-    many = {name: np.full(TRIES, value) for name, value in numbers.items()}
+    many = {name: np.full(_TRIES, value) for name, value in numbers.items()}
     trainer = Trainer(training.task, replace(regime, seeds=(seed,)), [(key, many)], training.data)
     rng, unit = np.random.default_rng(0), np.finfo(regime.dtype).eps
     with np.errstate(all="ignore"):

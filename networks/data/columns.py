@@ -45,7 +45,7 @@ DAYS = {
 }
 MOST_CLASSES = 100
 
-FEW, FEWEST, OFTEN = 20, 3, 5
+_FEW, FEWEST, _OFTEN = 20, 3, 5
 """Whole numbers in a target are classes where they are at most FEW, in FEWEST rows or more each, and also where they are labels
 from 0 or 1 on without a gap, in OFTEN rows or more each, the most frequent in at most three times as many as the rarest.
 """
@@ -89,7 +89,7 @@ def table_of(columns: Sequence[pd.Series], written: Written) -> FileTable:
         x, told = pixels.astype(np.float32) / np.float32(255), f"{side * side} columns are the pixels of images, {side}×{side}."
         return FileTable(x, y, classes, (1, side, side), "none", (), (), names[place], (told, *remarks), written)
     every = [i for i in range(len(names)) if i != place]
-    found = [pair for i in every for pair in values_of(names[i], columns[i], written.readings[i])]
+    found = [pair for i in every for pair in _values_of(names[i], columns[i], written.readings[i])]
     kept = tuple(replace(column, counter=_counts_rows(column, values)) for column, values in found)
     x = np.stack([values for _, values in found], axis=1)
     return FileTable(x, y, classes, (len(found),), "standard", (), kept, names[place], remarks, written)
@@ -110,7 +110,7 @@ def understood(cells: pd.Series, separator: str) -> Reading:
     if not words:
         return Reading("numbers", ".")
     marks = [".", ",.", ","] if separator == "," else [".", ",", ",."]
-    found = {mark: np.array([not np.isnan(number(word, mark)) for word in words]) for mark in marks}
+    found = {mark: np.array([not np.isnan(_number(word, mark)) for word in words]) for mark in marks}
     mark = max(marks, key=lambda mark: many[found[mark]].sum())
     strays = many[~found[mark]].sum() / many.sum()
     if strays == 0 or (strays <= STRAY and found[mark].sum() > LEVELS):
@@ -126,7 +126,7 @@ def understood(cells: pd.Series, separator: str) -> Reading:
     return Reading("words")
 
 
-def values_of(name: str, cells: pd.Series, reading: Reading) -> list[tuple[Column, np.ndarray]]:
+def _values_of(name: str, cells: pd.Series, reading: Reading) -> list[tuple[Column, np.ndarray]]:
     """The columns of a table, one or several of a date, that the cells become: numbers (rows,) float64, NaN where missing."""
     if reading.kind == "numbers":
         return [(Column(name, reading.words), numbers(cells, reading.mark))]
@@ -155,10 +155,10 @@ def numbers(cells: pd.Series, mark: str = ".") -> np.ndarray:
     if cells.dtype.kind in "iuf":
         return cells.to_numpy(np.float64)
     words, codes = _different(cells)
-    return _each([number(word, mark) for word in words], codes)
+    return _each([_number(word, mark) for word in words], codes)
 
 
-def number(word: str, mark: str) -> float:
+def _number(word: str, mark: str) -> float:
     """What a word says with a decimal point, a decimal comma, or commas between thousands; NaN where that is no number."""
     if (PLAIN.fullmatch(word) and (mark != "," or "." not in word)) or INFINITE.fullmatch(word):
         return float(word)
@@ -174,11 +174,11 @@ def _targets(name: str, cells: pd.Series, reading: Reading) -> tuple[np.ndarray,
         _check_classes(name, len(words), len(cells))
         place = np.argsort(np.argsort(np.array(words)))
         return place[codes], tuple(sorted(words)), ()
-    _, numbers = values_of(name, cells, reading)[0]
+    _, numbers = _values_of(name, cells, reading)[0]
     values, y, counts = np.unique(numbers, return_inverse=True, return_counts=True)
     whole, rarest = bool((values == values.round()).all()), int(counts.min())
-    few = len(values) <= min(FEW, len(cells) / 3)
-    labels = values[0] in (0, 1) and np.ptp(values) == len(values) - 1 and rarest >= OFTEN and counts.max() <= 3 * rarest
+    few = len(values) <= min(_FEW, len(cells) / 3)
+    labels = values[0] in (0, 1) and np.ptp(values) == len(values) - 1 and rarest >= _OFTEN and counts.max() <= 3 * rarest
     if whole and (labels or (few and (rarest >= FEWEST or len(values) == 2))):
         _check_classes(name, len(values), len(cells))
         return y, tuple(f"{value:.0f}" for value in values), ()

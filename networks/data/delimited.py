@@ -83,7 +83,7 @@ def encoding_of(content: bytes) -> str:
     return "utf-8"
 
 
-def text_of(content: bytes, encoding: str) -> str:
+def decoded(content: bytes, encoding: str) -> str:
     """The text, every line ended by a line feed. Raises ValueError for bytes that are none."""
     try:
         text = content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n").rstrip("\x1a")

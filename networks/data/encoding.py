@@ -102,7 +102,7 @@ def one_hot(columns: Sequence[Column], parts: Sequence[np.ndarray]) -> tuple[lis
         names = {code: column.levels[int(code)] if code >= 0 else "no value" for code in kept.tolist()}
         lone = [name for code, name in names.items() if few is None or code not in few]
         together = "" if few is None else f"{len(few)} rare ones together" if len(few) > 1 else "a rare one"
-        told.append(f"one-hot: {listed(lone)}{', and ' if lone and together else ''}{together}")
+        told.append(f"one-hot: {some_of(lone)}{', and ' if lone and together else ''}{together}")
     return [np.asarray(encoder.transform(coded(part))) for part in parts], told
 
 
@@ -114,7 +114,7 @@ def check_size(rows: int, features: int) -> None:
         )
 
 
-def listed(names: Sequence[str], most: int = 6) -> str:
+def some_of(names: Sequence[str], most: int = 6) -> str:
     """The first of them, long ones cut short, and how many more there are."""
     shown = [cut(name) for name in names[:most]]
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -19,7 +19,7 @@ from networks.data.prepare import Table
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR10_BATCHES = ("data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch")
 
-MOST_BYTES = 2**28
+_MOST_BYTES = 2**28
 """An image file may unpack to so many bytes: more than any of MNIST's and CIFAR-10's kin but the largest of EMNIST."""
 
 EMNIST = ("letters", "balanced", "digits", "mnist", "bymerge", "byclass")
@@ -141,8 +141,8 @@ def _array_of(stream: IO[bytes] | gzip.GzipFile, name: str, dimensions: int) -> 
         raise ValueError(f"{name} begins with {head[:4].hex() or 'nothing'}: it must begin with {magic.hex()}, as IDX files do")
     shape = tuple(int(size) for size in np.frombuffer(head[4:].ljust(start - 4, b"\0"), ">u4"))
     whole = start + math.prod(shape)
-    if whole > MOST_BYTES:
-        raise ValueError(f"{name} has {whole} bytes by its header: allowed are {MOST_BYTES}")
+    if whole > _MOST_BYTES:
+        raise ValueError(f"{name} has {whole} bytes by its header: allowed are {_MOST_BYTES}")
     content = _read(stream, whole + 1 - start)
     found = len(head) + len(content)
     if found != whole:
@@ -183,8 +183,8 @@ def _cifar10_batch(folder: Folder, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _whole(stream: IO[bytes], name: str) -> bytes:
     size = os.fstat(stream.fileno()).st_size
-    if size > MOST_BYTES:
-        raise ValueError(f"{name} has {size} bytes: allowed are {MOST_BYTES}")
+    if size > _MOST_BYTES:
+        raise ValueError(f"{name} has {size} bytes: allowed are {_MOST_BYTES}")
     return stream.read(size)
 
 

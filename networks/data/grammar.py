@@ -29,7 +29,7 @@ VOCABULARY = (
 )
 
 
-def sentences(many: int, rng: np.random.Generator) -> list[tuple[tuple[str, ...], int]]:
+def labelled_sentences(many: int, rng: np.random.Generator) -> list[tuple[tuple[str, ...], int]]:
     """So many different sentences of at most 12 words, each with 1 if it is positive, 0 if negative, in turn."""
     found: dict[tuple[str, ...], int] = {}
     while len(found) < many:

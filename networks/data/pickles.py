@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-ALLOWED = b"".join(
+_ALLOWED = b"".join(
     getattr(pickle, name)
     for words in (
         "PROTO FRAME STOP MARK PUT BINPUT LONG_BINPUT GET BINGET LONG_BINGET MEMOIZE",
@@ -70,7 +70,7 @@ class _Unpickler(pickle._Unpickler):
     names: ClassVar = {("_codecs", "encode"): _latin1, ("numpy", "ndarray"): _told, ("numpy", "dtype"): _told} | {
         (f"numpy.{core}.multiarray", "_reconstruct"): _told for core in ("core", "_core")
     }
-    dispatch: ClassVar = {code: load for code, load in pickle._Unpickler.dispatch.items() if code in ALLOWED}
+    dispatch: ClassVar = {code: load for code, load in pickle._Unpickler.dispatch.items() if code in _ALLOWED}
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self.names:

@@ -12,7 +12,7 @@ from sklearn.utils import resample
 from sklearn.utils.class_weight import compute_class_weight
 
 from core.words import brief, cut
-from networks.data.encoding import Column, listed, one_hot, parted
+from networks.data.encoding import Column, one_hot, parted, some_of
 
 if TYPE_CHECKING:
     from networks.data.columns import Written
@@ -144,7 +144,7 @@ def split(
     return rest[train], rest[val], test
 
 
-def prepared(table: Table, seed: int, preparation: Preparation = Preparation()) -> Data:
+def data_of(table: Table, seed: int, preparation: Preparation = Preparation()) -> Data:
     """The table split, missing values filled, outliers clipped, scaled, balanced and made noisy, in this order.
 
     Where it has columns, those of no use are left out, and words become ones and zeros, which are neither clipped nor scaled.
@@ -261,7 +261,7 @@ def divided(rows: np.ndarray, y: np.ndarray | None, held: int, seed: int, *, lef
 def _target_told(table: FileTable) -> tuple[str, str, str]:
     """The target's line beside those of the columns."""
     many = len(table.classes)
-    what = f"{many} classes: {listed(table.classes)}" if many else "a number to predict, in deviations of the training rows"
+    what = f"{many} classes: {some_of(table.classes)}" if many else "a number to predict, in deviations of the training rows"
     return cut(table.target), "the target", what
 
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 import numpy as np
 from sklearn import datasets
 
-from networks.data.grammar import VOCABULARY, sentences, tokens
+from networks.data.grammar import VOCABULARY, labelled_sentences, tokens
 from networks.data.prepare import Table
 
 
@@ -106,6 +106,6 @@ def xor(seed: int, noise: float = 0.1) -> Table:
 
 def sentiment(seed: int) -> Table:
     """2000 sentences of our own grammar, half of them positive, as 12 token numbers each, padded at the front with 0."""
-    found = sentences(2000, np.random.default_rng(seed))
+    found = labelled_sentences(2000, np.random.default_rng(seed))
     x, y = np.array([tokens(words) for words, _ in found], dtype=float), np.array([label for _, label in found])
     return Table(x, y, ("negative", "positive"), (12,), "none", VOCABULARY)

@@ -8,11 +8,11 @@ import pandas as pd
 
 from core.words import brief, cut
 from networks.data.columns import Written, numbers, table_of, understood, words_of
-from networks.data.delimited import SEPARATORS, Form, cell_of, cells_of, check_width, encoding_of, form_of, lines_of, text_of
-from networks.data.encoding import check_size, listed
+from networks.data.delimited import SEPARATORS, Form, cell_of, cells_of, check_width, decoded, encoding_of, form_of, lines_of
+from networks.data.encoding import check_size, some_of
 from networks.data.prepare import FileTable
 
-LARGEST = 1e30
+_LARGEST = 1e30
 """Larger numbers, squared, are beyond what float32 holds."""
 
 FEWEST_ROWS = 10
@@ -35,7 +35,7 @@ def csv_table(content: bytes | str, target: str | None = None) -> FileTable:
     """
     content = content.encode() if isinstance(content, str) else content
     encoding = encoding_of(content)
-    text = text_of(content, encoding)
+    text = decoded(content, encoding)
     form = form_of(text)
     file = _File(text, form, lines_of(text, form), cells_of(text, form))
     if len(file.rows) < FEWEST_ROWS:
@@ -80,7 +80,7 @@ def _place(file: _File, target: str | None) -> int:
     names = file.form.names
     if target is not None:
         if target not in names:
-            raise ValueError(f"target = {brief(target)} is not allowed: it must be one of {listed(names, 20)}")
+            raise ValueError(f"target = {brief(target)} is not allowed: it must be one of {some_of(names, 20)}")
         return names.index(target)
     if file.form.wide:
         return next((i for i, name in enumerate(names) if name.lower() in LABELS), 0)
@@ -97,11 +97,11 @@ def _remark(encoding: str, form: Form) -> str:
 def _checked_numbers(file: _File, i: int, values: np.ndarray, *, target: bool) -> list[str]:
     """What is to be said of words among the numbers of a column. Raises ValueError for what no training holds."""
     name, what = file.form.names[i], "the target column" if target else "column"
-    far = np.flatnonzero(np.abs(values) > LARGEST)
+    far = np.flatnonzero(np.abs(values) > _LARGEST)
     if len(far):
         told = f"{what} {brief(name)} has {brief(file.cell(far[0], i))} in line {file.line(far[0])}"
         infinite = ", not infinite" if np.isinf(values[far[0]]) else ""
-        raise ValueError(f"{told}: numbers must be within ±{LARGEST:g}{infinite}")
+        raise ValueError(f"{told}: numbers must be within ±{_LARGEST:g}{infinite}")
     if file.columns[i].dtype.kind in "iuf":
         return []
     strays = np.flatnonzero(np.isnan(values) & words_of(file.columns[i]).notna())

@@ -12,7 +12,7 @@ from types import ModuleType
 OURS = {"core", "networks"}
 """The packages whose source is taken along; from others is imported."""
 
-Part = tuple[ModuleType, ast.stmt]
+_Part = tuple[ModuleType, ast.stmt]
 """A statement at the top level of a module."""
 
 
@@ -23,7 +23,7 @@ def completed(script: str, homes: Sequence[ModuleType]) -> str:
     """
     names = [node for node in ast.walk(ast.parse(script)) if isinstance(node, ast.Name)]
     assigned = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-    parts: dict[tuple[str, str], Part] = {}
+    parts: dict[tuple[str, str], _Part] = {}
     for name in dict.fromkeys(node.id for node in names if node.id not in assigned):
         if home := next((home for home in homes if name in _statements(home)), None):
             _gather(name, home, parts)
@@ -67,7 +67,7 @@ def _statements(module: ModuleType) -> dict[str, ast.stmt]:
     return found
 
 
-def _gather(name: str, home: ModuleType, parts: dict[tuple[str, str], Part]) -> None:
+def _gather(name: str, home: ModuleType, parts: dict[tuple[str, str], _Part]) -> None:
     """Put what gives a name behind all that it needs in turn."""
     part, key = _statements(home)[name], (home.__name__, name)
     if isinstance(part, ast.ImportFrom) and part.module and part.module.partition(".")[0] in OURS:
@@ -93,7 +93,7 @@ def _header(imports: Iterable[tuple[str, ast.Import | ast.ImportFrom]]) -> str:
     return "\n\n".join("\n".join(group) for group in (standard, others) if group) + "\n"
 
 
-def _written(parts: Sequence[Part]) -> str:
+def _written(parts: Sequence[_Part]) -> str:
     """Their source as it stands, two lines between, none between constants."""
     text = ""
     for (_, last), (module, part) in pairwise([parts[0], *parts]):

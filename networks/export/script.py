@@ -58,7 +58,7 @@ def script(training: Training, run: int) -> str:
     return "\n".join([text, *_rounded(training, run), ""])
 
 
-def refusal(training: Training, run: int) -> str:
+def why_no_script(training: Training, run: int) -> str:
     """Why there is no script of a run; empty where there is one."""
     try:
         _written(training, run)
@@ -88,7 +88,7 @@ def _written(training: Training, run: int) -> str:
     return f'"""{title}"""\n\n' + completed(text, HOMES)
 
 
-def curves(training: Training, titles: Sequence[str]) -> str:
+def curves_csv(training: Training, titles: Sequence[str]) -> str:
     """CSV: a row a record and run, with the step, the run's title and every metric, empty where there is none."""
     text, metrics = io.StringIO(), training.curves
     rows = csv.writer(text)
@@ -238,7 +238,7 @@ def _read(file: FileTable, name: str) -> Iterator[str]:
             yield f"    {reading!r},  # {cut(column)}"
         yield ")"
     yield f"written = Written({written.encoding!r}, form, readings, target={written.target})"
-    yield "table = table_of(cells_of(text_of(file.read_bytes(), written.encoding), form), written)"
+    yield "table = table_of(cells_of(decoded(file.read_bytes(), written.encoding), form), written)"
 
 
 def _tensor(values: str, whole: int, regime: Regime) -> str:

@@ -44,7 +44,7 @@ def crc32c(data: bytes) -> int:
     """The cyclic redundancy check with Castagnoli's polynomial (RFC 3720, appendix B.4)."""
     crc = 0xFFFFFFFF
     for byte in data:
-        crc = TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
     return crc ^ 0xFFFFFFFF
 
 
@@ -54,7 +54,7 @@ def _remainder(byte: int) -> int:
     return byte
 
 
-TABLE = [_remainder(byte) for byte in range(256)]
+_TABLE = [_remainder(byte) for byte in range(256)]
 """What each byte leaves of the division, the polynomial's bits reversed."""
 
 

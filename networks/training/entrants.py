@@ -14,25 +14,25 @@ from networks.training.regime import PER_RUN, REGIME, Regime
 from networks.training.training import Training
 from optimizers import ENTRANTS
 
-BLOCK = 16_384
+_BLOCK = 16_384
 """Parameters that are updated together."""
 
 
-class Column(np.ndarray):
+class _Column(np.ndarray):
     """A number for each run, (rows, 1) float64, that is rounded where it meets arrays of another precision and not before.
 
     So 1 − β and 1 − βᵗ have their digits in a training in float32 too, as they have where β is one number for all runs.
     """
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        met = next((one.dtype for one in inputs if isinstance(one, np.ndarray) and not isinstance(one, Column)), None)
-        plain = (np.asarray(one, dtype=met) if isinstance(one, Column) else one for one in inputs)
+        met = next((one.dtype for one in inputs if isinstance(one, np.ndarray) and not isinstance(one, _Column)), None)
+        plain = (np.asarray(one, dtype=met) if isinstance(one, _Column) else one for one in inputs)
         found = getattr(ufunc, method)(*plain, **kwargs)
-        return found.view(Column) if met is None else found
+        return found.view(_Column) if met is None else found
 
 
 @dataclass(frozen=True)
-class Entrant:
+class Group:
     """Some rows of the stack that one rule trains, and how many steps were made before its first.
 
     Each of `hypers`, the rule's, and of `settings`, those of PER_RUN, is a float or (rows, 1).
@@ -54,7 +54,7 @@ def norms(rows: np.ndarray) -> np.ndarray:
     return np.sqrt(np.einsum("rp,rp->r", rows, rows, dtype=np.float64))
 
 
-def entered(entrants: Sequence[tuple[str, Mapping[str, Any]]], regime: Regime) -> Iterator[Entrant]:
+def entered(entrants: Sequence[tuple[str, Mapping[str, Any]]], regime: Regime) -> Iterator[Group]:
     """The entrants, checked, each with its rows of the stack."""
     if not entrants:
         raise ValueError("entrants is empty: allowed is one rule or more, each with its hyperparameters")
@@ -76,13 +76,13 @@ def entered(entrants: Sequence[tuple[str, Mapping[str, Any]]], regime: Regime) -
         many = (lengths.pop() if lengths else 1) * seeds
         columns = {key: np.repeat(value, seeds)[:, None] if np.ndim(value) else value for key, value in numbers.items()}
         settings = {key: columns.pop(key) for key in PER_RUN}
-        yield Entrant(entrant.rule, slice(at, at + many), columns, settings)
+        yield Group(entrant.rule, slice(at, at + many), columns, settings)
         at += many
 
 
-def in_blocks(entrant: Entrant, parameters: int) -> Iterator[Entrant]:
+def in_blocks(entrant: Group, parameters: int) -> Iterator[Group]:
     """An entrant's rows in blocks small enough that they and their state stay in the processor's cache."""
-    many = max(BLOCK // parameters, 1)
+    many = max(_BLOCK // parameters, 1)
 
     def of(numbers: Mapping[str, Any], within: slice) -> dict[str, Any]:
         """Some of the rows; those that differ as columns, or all that they are multiplied with would be float64.
@@ -90,7 +90,7 @@ def in_blocks(entrant: Entrant, parameters: int) -> Iterator[Entrant]:
         Only lr is multiplied with the schedule's factor first.
         """
         found = {name: value[within] if np.ndim(value) else value for name, value in numbers.items()}
-        return {name: value.view(Column) if np.ndim(value) and name != "lr" else value for name, value in found.items()}
+        return {name: value.view(_Column) if np.ndim(value) and name != "lr" else value for name, value in found.items()}
 
     for at in range(entrant.rows.start, entrant.rows.stop, many):
         rows = slice(at, min(at + many, entrant.rows.stop))
@@ -98,14 +98,14 @@ def in_blocks(entrant: Entrant, parameters: int) -> Iterator[Entrant]:
         yield replace(entrant, rows=rows, hypers=of(entrant.hypers, within), settings=of(entrant.settings, within))
 
 
-def update_of(group: Entrant) -> Callable[..., Any]:
+def update_of(group: Group) -> Callable[..., Any]:
     """One step of a block's rule, with decoupled decay where there is any."""
     decay = group.settings["weight_decay"]
     numbers = {name: value for name, value in group.hypers.items() if name != "lr"}
     return step_of(group.rule, frozenset(), numbers | ({"weight_decay": decay} if np.any(decay) else {}))
 
 
-def effects_of(entrants: Sequence[Entrant], dtype: str) -> Iterator[Callable[[np.ndarray, np.ndarray, slice], np.ndarray]]:
+def effects_of(entrants: Sequence[Group], dtype: str) -> Iterator[Callable[[np.ndarray, np.ndarray, slice], np.ndarray]]:
     """What happens to the gradients (runs, P) of some rows before their rules see them, in order; what is off is not there."""
 
     def column(name: str) -> np.ndarray | None:

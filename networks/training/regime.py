@@ -17,7 +17,7 @@ RECORDS = 20, 50
 
 PRECISIONS = ("float32", "float64")
 
-STEPS = Hyper(0, 1_000_000, whole=True, name="steps")
+REGIME_STEPS = Hyper(0, 1_000_000, whole=True, name="steps")
 
 L1 = Annotated[
     float,

@@ -86,7 +86,7 @@ def measures_of(task: NetworkTask) -> dict[str, Measure]:
     return {key: measure for key, measure in MEASURES.items() if task.model.classes or not measure.classified}
 
 
-def numbers_of(entrant: str) -> dict[str, Hyper]:
+def hypers_of(entrant: str) -> dict[str, Hyper]:
     """Every number of an entrant that can be an axis: its rule's, and the settings that a run may have of its own."""
     if entrant not in ENTRANTS:
         raise ValueError(f"rule {entrant!r} is unknown: allowed is one of {', '.join(ENTRANTS)}")
@@ -94,7 +94,7 @@ def numbers_of(entrant: str) -> dict[str, Hyper]:
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class TrainedGrid:
     """The outcome of a grid of trainings, as far as it has come; arrays are (entrants, *axes, seeds).
 
     axes      {name: values}, in the order of the grid
@@ -130,19 +130,19 @@ class Sweep:
         return next((one for one in below if self.done[one]), None)
 
 
-def sweep(
+def train_grid(
     task: NetworkTask,
     *,
     entrants: Sequence[tuple[str, Mapping[str, float]]],
     axes: Mapping[str, Any],
     steps: int = 200,
     seed: int | Sequence[int] = 0,
-    after: Sweep | None = None,
-    watch: Callable[[Sweep], None] | None = None,
+    after: TrainedGrid | None = None,
+    watch: Callable[[TrainedGrid], None] | None = None,
     progress: Progress = None,
     should_stop: ShouldStop = None,
     **regime: Any,
-) -> Sweep:
+) -> TrainedGrid:
     """Train every entrant, a rule's name with its numbers, at every combination of the axes' values, once with each seed.
 
     An axis is lr, another hyperparameter of all the rules, or a setting that a run may have of its own (PER_RUN); further
@@ -163,7 +163,7 @@ def sweep(
     while left:
         some = sorted(left[:many], key=_alike)
         told = partial(_told, progress, (whole - len(left)) / whole, len(some) / whole) if progress else None
-        began, stack = time.perf_counter(), list(entered(entrants, grid, some))
+        began, stack = time.perf_counter(), list(_entered(entrants, grid, some))
         trained = train(task, entrants=stack, steps=steps, seed=seeds, progress=told, should_stop=should_stop, **regime)
         if trained.steps < steps and should_stop and should_stop():
             return so_far
@@ -195,15 +195,15 @@ def _checked(entrants: Sequence[tuple[str, Mapping[str, float]]], grid: Mapping[
     if not grid or not all(map(len, grid.values())):
         raise ValueError("axes is empty: allowed is one name or more, each with its values")
     for key, _ in entrants:
-        numbers = numbers_of(key)
+        numbers = hypers_of(key)
         for name, values in grid.items():
             if name not in numbers:
                 raise ValueError(f"{key} has no number {name!r}: it has {', '.join(numbers)}")
             numbers[name].check(values)
 
 
-def _empty(shape: Sequence[int], grid: Mapping[str, np.ndarray], task: NetworkTask, steps: int) -> Sweep:
-    return Sweep(grid, steps, np.zeros(shape, dtype=int), {key: np.full(shape, np.nan) for key in measures_of(task)}, {})
+def _empty(shape: Sequence[int], grid: Mapping[str, np.ndarray], task: NetworkTask, steps: int) -> TrainedGrid:
+    return TrainedGrid(grid, steps, np.zeros(shape, dtype=int), {key: np.full(shape, np.nan) for key in measures_of(task)}, {})
 
 
 def _coarse_first(shape: Sequence[int]) -> Iterator[Cell]:
@@ -221,7 +221,7 @@ def _alike(cell: Cell) -> tuple[int, Cell, int]:
     return cell[0], cell[2:], cell[1]
 
 
-def entered(
+def _entered(
     entrants: Sequence[tuple[str, Mapping[str, float]]], grid: Mapping[str, np.ndarray], cells: Sequence[Cell]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The cells as `train` takes them.
@@ -240,7 +240,7 @@ def entered(
         yield key, {**numbers, **own}
 
 
-def _joined(so_far: Sweep, cells: Sequence[Cell], trained: Training) -> Sweep:
+def _joined(so_far: TrainedGrid, cells: Sequence[Cell], trained: Training) -> TrainedGrid:
     """The sweep with what a stack of its cells came to."""
     places, seeds = tuple(np.array(cells).T), so_far.stopped.shape[-1]
     stopped = so_far.stopped.copy()

@@ -10,7 +10,7 @@ from core import DRIVER, Schedule
 from core.engine.course import scheduled
 from networks.data.augment import Augmentation
 from networks.tasks import NetworkTask
-from networks.training.regime import PRECISIONS, STEPS, Regime, one_for_all, settings_of
+from networks.training.regime import PRECISIONS, REGIME_STEPS, Regime, one_for_all, settings_of
 from networks.training.trainer import Progress, ShouldStop, Trainer, Watch
 from networks.training.training import Training
 
@@ -52,7 +52,7 @@ def train(
         raise ValueError(f"seed = {list(seeds)} is not allowed: it must be one number, or several that differ")
     if dtype not in PRECISIONS:
         raise ValueError(f"dtype = {dtype!r} is not allowed: it must be one of {', '.join(PRECISIONS)}")
-    steps = int(one_for_all(STEPS, steps))
+    steps = int(one_for_all(REGIME_STEPS, steps))
     chosen = scheduled(schedule)
     regime = Regime(steps, batch_size, seeds, dtype, chosen, common, class_weights, augmentation, keep_best, data_seed=seeds[0])
     return Trainer(task, regime, entrants).train(watch, progress, should_stop)

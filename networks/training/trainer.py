@@ -17,7 +17,7 @@ from networks.data.prepare import class_weights as class_weights_of
 from networks.model.layers.plain import Luck
 from networks.model.network import Network, Stopped
 from networks.tasks import NetworkTask
-from networks.training.entrants import Entrant, drawn, effects_of, entered, in_blocks, norms, update_of
+from networks.training.entrants import Group, drawn, effects_of, entered, in_blocks, norms, update_of
 from networks.training.regime import Regime, Stream, marks_of
 from networks.training.training import Snapshot, Training, lowest, rows_in
 
@@ -254,7 +254,7 @@ class Trainer:
             gradient = effect(gradient, x, rows)
         return gradient
 
-    def give_up(self, group: Entrant, step: int, error: Exception) -> None:
+    def give_up(self, group: Group, step: int, error: Exception) -> None:
         """Those of a group's runs that went on so far end at a step that their rule could not make."""
         logging.getLogger(__name__).error("The rule %s has failed at step %d", group.rule.key, step, exc_info=error)
         reason = f"{group.rule.title} could not make step {step} ({type(error).__name__}: {' '.join(str(error).split())[:200]})"

@@ -139,13 +139,13 @@ class Training:
         return self.task.model.module({"start": self.x0, "end": self.x}[when][run])
 
 
-FEW = 8_000_000
+_FEW = 8_000_000
 """Bytes of parameters that travel with every record."""
 
 
 def small(so_far: Any) -> Any:
     """What is watched of a training while it goes on: its parameters only where they are few."""
-    if isinstance(so_far, Training) and so_far.x.nbytes > FEW:
+    if isinstance(so_far, Training) and so_far.x.nbytes > _FEW:
         best = None if so_far.best is None else so_far.best[:, :0]
         return replace(so_far, x0=so_far.x0[:, :0], x=so_far.x[:, :0], best=best)
     return so_far

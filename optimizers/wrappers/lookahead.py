@@ -4,7 +4,7 @@ from core import Hyper, wrapper
 from core.maths import floor, where
 
 Every = Annotated[int, Hyper(1, 100, "log", whole=True, help="After so many fast steps the slow parameters follow once.")]
-Share = Annotated[float, Hyper(0.01, 1.0, help="How much of the way the slow parameters go towards the fast ones; 1 is all.")]
+_Share = Annotated[float, Hyper(0.01, 1.0, help="How much of the way the slow parameters go towards the fast ones; 1 is all.")]
 
 
 @wrapper(
@@ -17,7 +17,7 @@ Share = Annotated[float, Hyper(0.01, 1.0, help="How much of the way the slow par
     ),
     around={"sgd": None, "adam": None},
 )
-def lookahead(g, moved=0.0, *, step, t, x, x0, lr, k: Every = 5, alpha: Share = 0.5):
+def lookahead(g, moved=0.0, *, step, t, x, x0, lr, k: Every = 5, alpha: _Share = 0.5):
     d = step(g)
     fast = x - lr * d
     slow = x0 + moved

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core import Surface, simulate, sweep
-from core.hosting.cache import CACHE, LARGEST, Cache, Entry, _size
+from core.hosting.cache import CACHE, LARGEST_SHARE, Cache, Entry, _size
 from core.hosting.machine import memory, set_by_host
 from experiments.anatomy import run as insides
 from experiments.backprop import run as chain
@@ -81,7 +81,7 @@ def test_what_was_used_longest_ago_goes_first():
 def test_what_is_too_large_is_given_and_not_kept():
     cache = Cache(100_000)
     block, computed = blocks(cache)
-    large = int(100 * LARGEST)
+    large = int(100 * LARGEST_SHARE)
     assert block(large) is not block(large)
     assert computed[large] == 2
     assert cache.bytes == 0

@@ -107,7 +107,7 @@ def test_a_job_that_is_asked_to_stop_says_what_it_came_to(nursery):
 
 
 def test_one_that_does_not_stop_is_ended(nursery, monkeypatch):
-    monkeypatch.setattr(jobs, "GRACE", 0.1)
+    monkeypatch.setattr(jobs, "_GRACE", 0.1)
     seen: list[str] = []
     assert run(nursery, here.stubborn, should_stop=lambda: bool(seen), watch=seen.append)[0] is None
 

@@ -35,7 +35,7 @@ def test_no_exception_is_lost_and_the_next_start_is_a_new_one(error):
 
 @pytest.mark.parametrize(
     ("file", "page", "module", "name"),
-    [("training", "networks", ongoing, "train"), ("network_sweep", "sweep", netsweep, "sweep")],
+    [("training", "networks", ongoing, "train"), ("network_sweep", "sweep", netsweep, "train_grid")],
 )
 def test_the_page_tells_it_and_offers_nothing_to_go_on_with(file, page, module, name, monkeypatch):
     def failing(*_: Any, **__: Any) -> None:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from experiments.backprop.derivation import of_delta, of_weight, table
+from experiments.backprop.derivation import derivation_table, of_delta, of_weight
 from experiments.backprop.run import rows_of, trained
 from experiments.backprop.spec import FLAT_TASKS, Look, read_look
-from experiments.backprop.words import rows_by_layer, seen, told
+from experiments.backprop.words import rows_by_layer, seen, told_layers
 from figures import chain as figures
 from networks import TASKS
 from networks.analysis.backprop import (
@@ -21,10 +21,10 @@ from networks.analysis.backprop import (
     equal_units,
     fully_connected,
     levels,
-    place_of,
     products,
     terms_of_delta,
     terms_of_weight,
+    weight_place,
 )
 from networks.model.layers.plain import BENDS
 from networks.model.network import Network
@@ -45,7 +45,7 @@ def looked(look: Look) -> tuple[Network, np.ndarray, np.ndarray, np.ndarray]:
 
 def sentences(look: Look) -> list[str]:
     chain = chained(*looked(look))
-    return told(chain, levels(chain))
+    return told_layers(chain, levels(chain))
 
 
 def by_autograd(network: Network, parameters: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[list[Any], list[Any]]:
@@ -98,7 +98,7 @@ def test_a_gradient_is_its_terms_and_finite_differences(activation):
         link = chain.links[layer]
         found = terms_of_weight(chain, layer, to, source)
         assert found.total / 9 == pytest.approx(link.of_weights[to, source], rel=1e-12, abs=1e-15)
-        slope = by_difference(network, parameters, x, y, place_of(network, layer, to, source))
+        slope = by_difference(network, parameters, x, y, weight_place(network, layer, to, source))
         assert slope == pytest.approx(link.of_weights[to, source], abs=1e-6)
         if layer < 2:
             for row in range(9):
@@ -111,7 +111,7 @@ def test_a_sum_tells_its_largest_terms_and_the_rest():
     found = products(left, right)
     assert found.which.tolist() == [7, 6, 1, 5, 4, 2]
     assert (found.others, found.rest, found.total) == (2, 1.5, 6.5)
-    shown = table(found, ("unit", "w", "δ", "w · δ"), [str(i) for i in range(8)])
+    shown = derivation_table(found, ("unit", "w", "δ", "w · δ"), [str(i) for i in range(8)])
     assert [row["unit"] for row in shown] == ["7", "6", "1", "5", "4", "2", "2 others", "sum"]
     assert shown[1]["w · δ"] == "−6"
 
@@ -243,7 +243,7 @@ def test_a_layers_numbers_are_in_the_strip():
     drawn = strip_of(chain, levels(chain), (1, 2, 0))
     np.testing.assert_array_equal(drawn.layers[2].values[:, 3], chain.links[1].delta[:, 0])
     np.testing.assert_allclose(drawn.terms.sum() * chain.links[1].slope[2, 0], chain.links[1].delta[2, 0])
-    figure = figures.strip(drawn)
+    figure = figures.layer_strip(drawn)
     points: Any = figure.data[-1]
     assert len(points.customdata) == 2 + 4 * 5 + 4 * 4 + 4 * 2
     assert f"δ = {chain.links[1].delta[2, 0]:.6g}" in points.hovertext[2 + 20 + 12 + 2]

@@ -9,9 +9,9 @@ import pytest
 
 from core import simulate
 from experiments.axis import Axis, axis_of, options_of
-from experiments.effects.run import FAN, FINE, fan, gap, profile, told
+from experiments.effects.run import FAN, FINE, fanned, gap, profiled, told_along
 from experiments.effects.spec import SHOWS, Effect, read_effect
-from experiments.effects.words import best, sentences, ticks, width
+from experiments.effects.words import best, decades_near_best, effect_sentences, ticks
 from experiments.race.controls import PROTOCOLS
 from experiments.race.spec import Race
 from figures import effects
@@ -33,15 +33,15 @@ def test_every_number_survives_the_link_and_has_a_profile(name):
     effect = Effect(race, axis_of(name, options_of(race)), "adam", at=None)
     effect = replace(effect, rule=effect.shown[0])
     assert read_effect(effect.link(), FIRST) == (effect, [])
-    assert len(profile(effect, effect.rule).final) > 1
+    assert len(profiled(effect, effect.rule).final) > 1
 
 
 @pytest.mark.parametrize("lrs", PROTOCOLS)
 def test_what_is_drawn_is_on_the_profile(lrs):
     effect, problems = read_effect({**FIRST.link(), "lrs": lrs, "number": "kappa~2~80"}, FIRST)
     assert problems == []
-    values, runs = fan(effect)
-    found = profile(effect, effect.rule)
+    values, runs = fanned(effect)
+    found = profiled(effect, effect.rule)
     assert (len(values), len(found.final)) == (FAN, FINE)
     for value, run in zip(values, runs, strict=True):
         near = int(np.abs(found.axes["kappa"] - value).argmin())
@@ -50,7 +50,7 @@ def test_what_is_drawn_is_on_the_profile(lrs):
 
 
 def test_the_drawn_runs_are_those_of_simulate():
-    values, runs = fan(FIRST)
+    values, runs = fanned(FIRST)
     for value, run in zip(values, runs, strict=True):
         alone = simulate(RULES["momentum"], SURFACES["ravine"], hypers={"lr": value}, steps=60)
         np.testing.assert_array_equal(run.x, alone.x)
@@ -81,7 +81,7 @@ def test_theory_names_what_the_runs_show():
     assert named.keys() == {"largest stable", "fastest"}  # without memory nothing is critical
     assert named["largest stable"] == pytest.approx((2 / 40, 2 / 40))
     assert named["fastest"] == pytest.approx((2 / 41, 2 / 41))
-    found = profile(Effect(race, Axis("lr", 1e-3, 1.0), "sgd"), "sgd")
+    found = profiled(Effect(race, Axis("lr", 1e-3, 1.0), "sgd"), "sgd")
     lowest = found.axes["lr"][found.final.argmin()]
     assert lowest == pytest.approx(2 / 41, rel=0.05)
     assert ticks(Effect(race, Axis("lr", 1e-3, 1.0), "adam")) == {}
@@ -96,12 +96,12 @@ def test_theory_names_what_the_runs_show():
 def test_where_an_interval_is_equally_fast_it_is_drawn_and_said():
     effect = Effect(RACE.having({"momentum.mu": 0.9}), Axis("lr", 1e-4, 1.0), "momentum")
     assert ticks(effect)["fastest"] == pytest.approx((0.002633404, 0.189868330), rel=1e-6)
-    assert "every lr from 0.00263 to 0.19 is equally fast" in sentences(effect)[0]
+    assert "every lr from 0.00263 to 0.19 is equally fast" in effect_sentences(effect)[0]
     assert ticks(replace(effect, axis=Axis("lr", 0.01, 0.1)))["fastest"] == (0.01, 0.1)  # as far as it is in the range
     assert "fastest" not in ticks(replace(effect, axis=Axis("lr", 0.2, 1.0)))
     turned = replace(effect, race=effect.race.having({"angle": 45.0}))
-    assert sentences(turned) == sentences(effect)
-    assert sentences(replace(effect, rule="sgd")) == []
+    assert effect_sentences(turned) == effect_sentences(effect)
+    assert effect_sentences(replace(effect, rule="sgd")) == []
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_where_an_interval_is_equally_fast_it_is_drawn_and_said():
 def test_where_theory_is_silent_it_says_why(surface, told):
     for angle in (0.0, 45.0):
         race = Race(surface, ("momentum",), numbers=(("angle", angle),))
-        (sentence,) = sentences(Effect(race, Axis("lr", 1e-3, 1.0), "momentum"))
+        (sentence,) = effect_sentences(Effect(race, Axis("lr", 1e-3, 1.0), "momentum"))
         assert told in sentence
         assert ticks(Effect(race, Axis("lr", 1e-3, 1.0), "momentum")) == {}
 
@@ -120,14 +120,14 @@ def test_where_theory_is_silent_it_says_why(surface, told):
 def test_a_flat_direction_has_a_limit_but_nothing_fastest(angle):
     effect = Effect(Race("hyperbola", ("momentum",), numbers=(("angle", angle),)), Axis("lr", 1e-3, 10.0), "momentum")
     assert ticks(effect) == {"largest stable": pytest.approx((1.9, 1.9))}
-    assert sentences(effect) == ["In one direction the minimum has no curvature, so that theory knows no fastest value."]
+    assert effect_sentences(effect) == ["In one direction the minimum has no curvature, so that theory knows no fastest value."]
 
 
 def test_the_profile_may_count_steps():
     effect = replace(FIRST, race=RACE.having({"threshold": 0.1}), shows="steps")
     assert read_effect(effect.link(), FIRST) == (effect, [])
-    found = profile(effect, "momentum")
-    counts = told(effect, found)
+    found = profiled(effect, "momentum")
+    counts = told_along(effect, found)
     for i in range(0, FINE, 40):
         run = simulate(RULES["momentum"], SURFACES["ravine"], hypers={"lr": found.axes["lr"][i]}, steps=60)
         steps = int(run.steps_to(0.1)[0])
@@ -136,23 +136,23 @@ def test_the_profile_may_count_steps():
 
 def test_the_best_is_a_range_where_all_of_it_is_level():
     effect = Effect(RACE.having({"momentum.mu": 0.9, "steps": 2000.0}), Axis("lr", 1e-3, 1.0), "momentum")
-    first, last, level = best(effect, profile(effect, "momentum"))
+    first, last, level = best(effect, profiled(effect, "momentum"))
     assert level == 1e-16  # told as this: both ends of the range are as near as rounding lets them
     assert first < 0.003
     assert 0.17 < last < 0.19
-    first, last, level = best(FIRST, profile(FIRST, "momentum"))
+    first, last, level = best(FIRST, profiled(FIRST, "momentum"))
     assert first == last
-    assert level == pytest.approx(gap(FIRST, profile(FIRST, "momentum")).min())
+    assert level == pytest.approx(gap(FIRST, profiled(FIRST, "momentum")).min())
 
 
 def test_the_width_counts_decades():
-    found = profile(FIRST, "sgd")
+    found = profiled(FIRST, "sgd")
     loss = gap(FIRST, found)
     good = loss <= 10 * loss.min()
-    assert width(FIRST, found) == pytest.approx(good.mean() * 3)
-    assert 0 < width(FIRST, found) < 3
-    lost = profile(Effect(RACE, Axis("lr", 10.0, 100.0), "sgd"), "sgd")
-    assert width(Effect(RACE, Axis("lr", 10.0, 100.0), "sgd"), lost) == 0.0
+    assert decades_near_best(FIRST, found) == pytest.approx(good.mean() * 3)
+    assert 0 < decades_near_best(FIRST, found) < 3
+    lost = profiled(Effect(RACE, Axis("lr", 10.0, 100.0), "sgd"), "sgd")
+    assert decades_near_best(Effect(RACE, Axis("lr", 10.0, 100.0), "sgd"), lost) == 0.0
 
 
 def test_the_figures_draw_what_they_are_given():
@@ -165,7 +165,7 @@ def test_the_figures_draw_what_they_are_given():
     curves: Any = effects.curves([path, gone], side, 0.1)
     assert list(curves.data[1].y) == [2.0, 1.0]
     assert curves.layout.yaxis.range[1] < 3
-    line = effects.Line("SGD", "#123456", np.array([0.1, 1.0, 10.0]), np.array([0.5, 0.0, np.inf]))
+    line = effects.Along("SGD", "#123456", np.array([0.1, 1.0, 10.0]), np.array([0.5, 0.0, np.inf]))
     shown: Any = effects.profile([line], side, 1.0, {"fastest": (0.3, 0.3), "level": (0.1, 1.0)}, 20.0, "Final loss")
     np.testing.assert_array_equal(shown.data[0].y, [0.5, 1e-16, np.nan])
     assert {note.text: note.x for note in shown.layout.annotations} == pytest.approx(
@@ -181,7 +181,7 @@ def test_the_figures_draw_what_they_are_given():
 
 
 def test_all_diverged_is_still_a_picture():
-    line = effects.Line("SGD", "#123456", np.array([0.1, 1.0]), np.array([np.inf, np.inf]))
+    line = effects.Along("SGD", "#123456", np.array([0.1, 1.0]), np.array([np.inf, np.inf]))
     layout: Any = effects.profile([line], Side("lr", False), 1.0, {}, 20.0, "Final loss").layout
     assert layout.yaxis.range[0] < layout.yaxis.range[1]
     gone = effects.Path(1.0, np.array([[0.0, 1.0]]), np.array([2.0]), True)
@@ -207,17 +207,17 @@ def test_ticks_are_decades_or_one_two_five(low, high, texts):
 @pytest.mark.parametrize("key", UNDERCUT)
 def test_a_run_that_left_below_the_minimum_is_neither_best_nor_near(key, shows):
     effect = Effect(leaving(key), Axis("lr", 1e-3, 1.0), "momentum", shows=shows)
-    found, lowest = profile(effect, "momentum"), effect.race.landscape.lowest
+    found, lowest = profiled(effect, "momentum"), effect.race.landscape.lowest
     assert lowest is not None
     low = found.best < lowest - 1e-9
     assert low.any()
-    assert np.isinf(told(effect, found)[low]).all()
+    assert np.isinf(told_along(effect, found)[low]).all()
     np.testing.assert_array_equal(np.isfinite(gap(effect, found)), ~low & np.isfinite(found.final))
     first, last, level = best(effect, found)
     rates = found.axes["lr"]
     if np.isfinite(level):
         assert not low[(rates >= first) & (rates <= last)].any()
-    assert width(effect, found) <= (~low).mean() * 3
+    assert decades_near_best(effect, found) <= (~low).mean() * 3
 
 
 def test_a_curve_ends_where_its_run_leaves_below_the_minimum():

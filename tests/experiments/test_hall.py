@@ -13,7 +13,7 @@ from experiments.host import Visitor
 def one_place(monkeypatch):
     """A hall in which one work goes on at a time."""
     monkeypatch.setattr(hall, "HALL", Hall(1, 1, 1e9))
-    monkeypatch.setattr(hall, "LOOK", 0.001)
+    monkeypatch.setattr(hall, "_LOOK", 0.001)
     return hall.HALL
 
 

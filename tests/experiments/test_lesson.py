@@ -17,7 +17,7 @@ from experiments.numbers import number
 from experiments.training.curves import fate, quartiles
 from experiments.training.run import lesson_of
 from experiments.training.spec import CHOICES, Lesson, read_lesson, widths
-from experiments.training.words import ends, standing, theorem, verdict
+from experiments.training.words import ends, standing, theorem, training_verdict
 from figures.networks import signed
 from networks import MLP, TASKS, train
 from networks.analysis.paired import interval
@@ -26,7 +26,7 @@ from networks.analysis.report import by_class, confusion, first_weights, predict
 from networks.tasks import usual_batch
 from optimizers import ENTRANTS
 from ui.complain import plain
-from ui.components.board.message import SIDE, pack, planes
+from ui.components.board.message import SIDE, board_message, planes
 from ui.widgets.forks import forked
 from ui.widgets.gallery import gallery
 from ui.widgets.own import table_task
@@ -126,11 +126,11 @@ def test_an_ongoing_training_stops_when_asked_and_goes_on_as_if_never_stopped():
     assert not going.running
     assert going.so_far is not None
     assert going.so_far.steps < 1500
-    header, _ = read(pack(going))
+    header, _ = read(board_message(going))
     assert header["state"] == "paused"
     going.go_on()
     going.wait(60)
-    header, _ = read(pack(going))
+    header, _ = read(board_message(going))
     assert header["state"] == "done"
     whole = lesson_of(lesson).start()
     whole.wait(60)
@@ -208,7 +208,7 @@ def done():
 
 
 def test_the_board_is_told_what_was_recorded(done):
-    header, _ = read(pack(done))
+    header, _ = read(board_message(done))
     panels = {panel["title"]: panel for panel in header["panels"]}
     for title, solid, dashed in (("Loss", "val_loss", "train_loss"), ("Accuracy", "val_accuracy", "train_accuracy")):
         lines = panels[title]["lines"]
@@ -216,13 +216,13 @@ def test_the_board_is_told_what_was_recorded(done):
             told = np.array([line["values"] for line in kept]).T
             np.testing.assert_allclose(told, done.so_far.metrics[name][first:], rtol=1e-5)
     assert "window" not in header
-    assert len(pack(done)) < 60_000
+    assert len(board_message(done)) < 60_000
 
 
 def test_a_diverged_run_ends_its_curve_and_is_marked():
     going = lesson_of(Lesson("diabetes_mlp", ("sgd", "adam")).having({"sgd.lr": 100.0, "steps": 60.0})).start()
     going.wait(60)
-    header, _ = read(pack(going))
+    header, _ = read(board_message(going))
     assert header["runs"][0]["fate"].startswith("diverged at step")
     assert header["runs"][1]["fate"] == ""
     solid = [line for line in header["panels"][0]["lines"] if "dashed" not in line]
@@ -238,7 +238,7 @@ def test_the_plane_is_what_the_network_says(task):
     going.wait(60)
     training = going.so_far
     assert training is not None
-    header, arrays = read(pack(going))
+    header, arrays = read(board_message(going))
     (x0, x1, y0, y1), winners, shares = planes(training, SIDE)
     assert header["window"] == [x0, x1, y0, y1]
     said = torch.softmax(training.module(0)(torch.tensor([[x0, y0]], dtype=torch.float32)), dim=1)[0]
@@ -263,7 +263,7 @@ def test_several_seeds_are_drawn_as_median_and_quartiles():
     training = going.so_far
     assert training is not None
     assert training.runs == 6
-    header, _ = read(pack(going))
+    header, _ = read(board_message(going))
     assert [run["title"] for run in header["runs"]] == ["SGD", "Adam"]
     line = next(line for line in header["panels"][0]["lines"] if "dashed" not in line and line["run"] == 1)
     values = training.metrics["val_loss"][-1, 3:]
@@ -285,14 +285,14 @@ def test_no_winner_is_named_when_the_interval_crosses_zero(done):
 
     def told(*losses: float) -> str:
         metrics = {**training.metrics, "val_loss": np.array([losses])}
-        return verdict(replace(training, metrics=metrics), ["SGD", "Adam"])
+        return training_verdict(replace(training, metrics=metrics), ["SGD", "Adam"])
 
     apart, across = (1.0, 2.0, 3.0, 4.0, 5.0), (0.9, 2.2, 2.9, 4.2, 4.7)
     assert told(*apart, *across).startswith("No winner: SGD ends")
     assert told(*apart, 0.5, 1.4, 2.5, 3.6, 4.5) == (
         "Adam ends lowest: SGD is 0.5 above it on average, 95 % interval from 0.4122 to 0.5878 over 5 paired seeds."
     )
-    assert verdict(done.so_far, ["SGD", "Adam"]) == ""
+    assert training_verdict(done.so_far, ["SGD", "Adam"]) == ""
 
 
 def test_the_interval_is_students():
@@ -311,7 +311,7 @@ def test_a_fork_is_drawn_from_where_it_parts(done):
     assert same.so_far is not None
     np.testing.assert_array_equal(same.so_far.x[0], training.x[1])
     assert "unchanged" in same.title
-    header, _ = read(pack(done, [same, other]))
+    header, _ = read(board_message(done, [same, other]))
     assert [run.get("forked") for run in header["runs"]] == [None, None, 33, 33]
     assert len({run["colour"] for run in header["runs"]}) == 4
     line = next(line for line in header["panels"][0]["lines"] if line["run"] == 3 and "dashed" not in line)
@@ -390,7 +390,7 @@ def test_a_table_of_two_features_and_a_number_to_predict_has_no_plane():
     lesson = Lesson("iris_mlp", ("adam",)).having({"steps": 10.0, "batch": 8.0})
     going = lesson_of(lesson.learning(table_task("prices.csv", text.encode(), "")))
     going.start().wait(30)
-    header, _ = read(pack(going))
+    header, _ = read(board_message(going))
     assert "window" not in header
     assert len(header["panels"]) == 5
 

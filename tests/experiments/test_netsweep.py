@@ -14,14 +14,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from experiments.axis import Axis
-from experiments.network_sweep.spec import NetworkSweep, Ongoing, beside, options_of, read_sweep
-from experiments.network_sweep.words import Outcome, outcome, share, verdict, width
+from experiments.network_sweep.spec import NetworkSweep, OngoingSweep, beside, read_sweep, swept_options
+from experiments.network_sweep.words import Standing, outcome, share, sweep_verdict, width
 from experiments.training.spec import Lesson, read_lesson
 from figures import netsweep
 from figures.maps import Shade, Side
 from networks import TASKS, train
 from networks.training import sweep as module
-from networks.training.sweep import MEASURES, Sweep, measures_of, numbers_of, sweep
+from networks.training.sweep import MEASURES, TrainedGrid, hypers_of, measures_of, train_grid
 from networks.training.training import Training
 from optimizers import ENTRANTS
 from tests.experiments.test_lesson import impossible
@@ -32,14 +32,14 @@ LRS = np.geomspace(1e-3, 1.0, 4)
 FIRST = NetworkSweep(Lesson("digits_mlp", ("sgd", "adam"), (("steps", 20.0),)))
 
 
-def alone(found: Sweep, cell: tuple[int, ...], task: Any, entrants: Any, **regime: Any) -> Training:
+def alone(found: TrainedGrid, cell: tuple[int, ...], task: Any, entrants: Any, **regime: Any) -> Training:
     """The training of one cell's values."""
     key, numbers = entrants[cell[0]]
     own = {name: float(values[place]) for (name, values), place in zip(found.axes.items(), cell[1:], strict=True)}
     return train(task, entrants=[(key, {**numbers, **own})], **regime)
 
 
-def assert_alone(found: Sweep, task: Any, entrants: Any, cells: Any, **regime: Any) -> None:
+def assert_alone(found: TrainedGrid, task: Any, entrants: Any, cells: Any, **regime: Any) -> None:
     """The cells are, bit for bit, what `train` makes of their values alone."""
     for cell in cells:
         one = alone(found, cell, task, entrants, **regime)
@@ -55,7 +55,7 @@ REGIME = {"steps": 25, "batch_size": 32, "seed": (3, 4)}
 
 @pytest.mark.parametrize("axes", [{"lr": LRS}, {"lr": LRS[:3], "weight_decay": [1e-3, 0.1]}], ids=["lr", "lr and decay"])
 def test_a_run_is_bitwise_the_training_of_its_values(axes):
-    found = sweep(DIGITS, entrants=ENTERED, axes=axes, **REGIME)
+    found = train_grid(DIGITS, entrants=ENTERED, axes=axes, **REGIME)
     assert found.complete
     cells = [(entrant, *places) for entrant in range(3) for places in np.ndindex(found.done.shape[1:])]
     assert_alone(found, DIGITS, ENTERED, cells[::3], **REGIME)
@@ -63,7 +63,7 @@ def test_a_run_is_bitwise_the_training_of_its_values(axes):
 
 def test_a_number_of_the_rule_rounds_as_it_does_alone():
     entrants, axes = [("adam", {})], {"lr": [1e-2, 3e-2], "beta1": [0.7, 0.9], "eps": [1e-8, 1e-3]}
-    found = sweep(DIGITS, entrants=entrants, axes=axes, **REGIME)
+    found = train_grid(DIGITS, entrants=entrants, axes=axes, **REGIME)
     assert_alone(found, DIGITS, entrants, [(0, *places) for places in np.ndindex(2, 2, 2)], **REGIME)
 
 
@@ -82,16 +82,16 @@ def test_a_planted_difference_is_seen(monkeypatch, wrong):
     monkeypatch.setattr(module, "train", planted)
     monkeypatch.setattr(module, "_joined", misplaced)
     entrants = [("adam", {}), ("sgd", {})]
-    found = sweep(DIGITS, entrants=entrants, axes={"lr": LRS[:2]}, **REGIME)
+    found = train_grid(DIGITS, entrants=entrants, axes={"lr": LRS[:2]}, **REGIME)
     with pytest.raises(AssertionError):
         assert_alone(found, DIGITS, entrants, [(0, 0), (1, 0)], **REGIME)
 
 
 def test_it_comes_coarse_first_and_every_picture_spans_the_range():
-    seen: list[Sweep] = []
+    seen: list[TrainedGrid] = []
     shares: list[float] = []
     axes = {"lr": np.geomspace(1e-3, 1, 16), "mu": np.linspace(0, 0.9, 8)}
-    found = sweep(
+    found = train_grid(
         IRIS, entrants=[("momentum", {})], axes=axes, steps=3, batch_size=8, watch=seen.append, progress=shares.append
     )
     assert seen[0].done.sum() == 1
@@ -113,19 +113,19 @@ def test_it_comes_coarse_first_and_every_picture_spans_the_range():
 
 def test_a_sweep_that_was_stopped_goes_on_as_if_it_had_not_been():
     entrants, axes = [("sgd", {}), ("adam", {})], {"lr": np.geomspace(1e-3, 1, 8)}
-    seen: list[Sweep] = []
-    part = sweep(IRIS, entrants=entrants, axes=axes, steps=40, watch=seen.append, should_stop=lambda: bool(seen))
+    seen: list[TrainedGrid] = []
+    part = train_grid(IRIS, entrants=entrants, axes=axes, steps=40, watch=seen.append, should_stop=lambda: bool(seen))
     assert 0 < part.done.sum() < part.done.size
     assert np.isnan(part.outcomes["final"][~part.done]).all()
-    after = sweep(IRIS, entrants=entrants, axes=axes, steps=40, after=part)
-    whole = sweep(IRIS, entrants=entrants, axes=axes, steps=40)
+    after = train_grid(IRIS, entrants=entrants, axes=axes, steps=40, after=part)
+    whole = train_grid(IRIS, entrants=entrants, axes=axes, steps=40)
     for key in whole.outcomes:
         np.testing.assert_array_equal(after.outcomes[key], whole.outcomes[key])
 
 
 def test_divergence_is_data():
     entrants, regime = [("sgd", {}), ("adam", {})], {"steps": 40, "batch_size": 64, "seed": (0, 1, 2)}
-    found = sweep(DIABETES, entrants=entrants, axes={"lr": [1e-2, 1e-1, 100.0]}, **regime)
+    found = train_grid(DIABETES, entrants=entrants, axes={"lr": [1e-2, 1e-1, 100.0]}, **regime)
     assert found.diverged[0, 2].all()
     assert not found.diverged[:, :2].any()
     assert np.isnan(found.outcomes["best"][0, 2]).all()
@@ -153,17 +153,17 @@ def test_divergence_is_data():
 )
 def test_bad_input_is_named(arguments, told):
     with pytest.raises(ValueError, match=told):
-        sweep(DIGITS, **{"entrants": [("sgd", {})], "axes": {"lr": [0.1]}, "steps": 5, **arguments})
+        train_grid(DIGITS, **{"entrants": [("sgd", {})], "axes": {"lr": [0.1]}, "steps": 5, **arguments})
 
 
 # What is said of it
 
 
-def made(values: Any, lrs: Any = (0.01, 0.1, 1.0)) -> Sweep:
+def made(values: Any, lrs: Any = (0.01, 0.1, 1.0)) -> TrainedGrid:
     """A sweep with these final losses (entrants, lrs, seeds), NaN where the run diverged; accuracies are their halves."""
     losses = np.array(values, dtype=float)
     stopped = np.where(np.isnan(losses), 5, 11)
-    return Sweep({"lr": np.array(lrs)}, 10, stopped, {"final": losses, "accuracy": losses / 2}, {"final": np.ones(3)})
+    return TrainedGrid({"lr": np.array(lrs)}, 10, stopped, {"final": losses, "accuracy": losses / 2}, {"final": np.ones(3)})
 
 
 def test_the_middle_and_the_band_are_seeds():
@@ -200,7 +200,7 @@ def test_the_width_is_read_off_the_line():
 def said(values: Any, measure: str = "final") -> str:
     found = made(values)
     told = {name: outcome(found, MEASURES[measure], i) for i, name in enumerate("ABC"[: len(values)])}
-    return verdict(found, MEASURES[measure], told, list(told))
+    return sweep_verdict(found, MEASURES[measure], told, list(told))
 
 
 def test_a_winner_is_named_only_where_the_seeds_can_tell():
@@ -241,13 +241,13 @@ def test_a_sweep_survives_the_link(task):
 @pytest.mark.parametrize("rule", ENTRANTS)
 def test_every_number_of_a_rule_can_be_the_other_axis(rule):
     lesson = Lesson("iris_mlp", (rule,), (("steps", 10.0),))
-    for name in beside(options_of(lesson)):
+    for name in beside(swept_options(lesson)):
         view, problems = read_sweep({**lesson.link(), "other": name, "values": "8"}, FIRST)
         assert problems == []
         assert view.other is not None
         assert (view.other.name, view.shown) == (name, [rule])
         for axis, values in view.values.items():
-            numbers_of(rule)[axis].check(values)
+            hypers_of(rule)[axis].check(values)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_the_best_can_be_trained_as_a_lesson():
 
 def test_an_ongoing_sweep_can_be_stopped_and_is_the_sweep():
     view = replace(FIRST, lesson=FIRST.lesson.having({"steps": 300.0}), many=32)
-    going = Ongoing(view).start()
+    going = OngoingSweep(view).start()
     end = time.monotonic() + 30
     while going.so_far is None and time.monotonic() < end:
         time.sleep(0.005)
@@ -306,9 +306,9 @@ def test_an_ongoing_sweep_can_be_stopped_and_is_the_sweep():
     assert going.so_far is not None
     assert going.so_far.done.any()
     assert re.match(r"\d+% of 64 runs are trained\.", going.words)
-    going = Ongoing(replace(FIRST, many=8)).start()
+    going = OngoingSweep(replace(FIRST, many=8)).start()
     going.wait(30)
-    whole = sweep(DIGITS, **going.work.arguments)
+    whole = train_grid(DIGITS, **going.work.arguments)
     assert going.complete
     assert going.so_far is not None
     np.testing.assert_array_equal(going.so_far.outcomes["final"], whole.outcomes["final"])
@@ -316,7 +316,7 @@ def test_an_ongoing_sweep_can_be_stopped_and_is_the_sweep():
 
 
 def test_a_sweep_that_cannot_be_says_why():
-    going = Ongoing(replace(FIRST, lesson=impossible())).start()
+    going = OngoingSweep(replace(FIRST, lesson=impossible())).start()
     going.wait(30)
     assert going.problem.startswith("folds = 5 is not allowed: it must be from 2 to")
     going.look()
@@ -339,7 +339,7 @@ def test_the_profile_shows_what_it_is_given():
         curve("B", [0.5, 0.3, 50.0], 1, "B 0.1"),
         curve("C", [math.inf] * 3, None),
     ]
-    figure = netsweep.profile(curves, Side("lr", True), (0.01, 1.0), Shade("loss", True, "diverged", top=3.0), 1.0)
+    figure = netsweep.sweep_profile(curves, Side("lr", True), (0.01, 1.0), Shade("loss", True, "diverged", top=3.0), 1.0)
     drawn: Any = figure.data
     lines = [trace for trace in drawn if trace.mode == "lines+markers"]
     np.testing.assert_array_equal(lines[0].y, [0.5, 0.2, np.nan])
@@ -357,13 +357,15 @@ def test_the_profile_shows_what_it_is_given():
 
 def test_all_diverged_is_still_a_picture():
     for shade in (Shade("loss", True, "diverged", top=3.0), Shade("accuracy", False, "diverged", rises=True)):
-        layout: Any = netsweep.profile([curve("C", [math.inf] * 3, None)], Side("lr", True), (0.01, 1.0), shade, None).layout
+        layout: Any = netsweep.sweep_profile(
+            [curve("C", [math.inf] * 3, None)], Side("lr", True), (0.01, 1.0), shade, None
+        ).layout
         assert layout.yaxis.range[0] < layout.yaxis.range[1]
 
 
 def test_a_loss_of_nothing_has_its_place():
     shade = Shade("loss", True, "diverged")
-    figure: Any = netsweep.profile([curve("A", [0.3, 0.0, 0.6], 1, "A 0.1")], Side("lr", True), (0.01, 1.0), shade, None)
+    figure: Any = netsweep.sweep_profile([curve("A", [0.3, 0.0, 0.6], 1, "A 0.1")], Side("lr", True), (0.01, 1.0), shade, None)
     (line,) = [trace for trace in figure.data if trace.mode == "lines+markers"]
     np.testing.assert_allclose(line.y, [0.3, 0.09, 0.6])  # a third of the lowest end of the band
     assert 10 ** figure.layout.yaxis.range[0] < 0.09
@@ -395,7 +397,7 @@ def test_tiles_show_what_they_are_given():
 # The page
 
 
-def begun(**link: str) -> tuple[AppTest, Ongoing]:
+def begun(**link: str) -> tuple[AppTest, OngoingSweep]:
     """The page and its sweep, which goes on."""
     app = AppTest.from_file(str(PAGE), default_timeout=30)
     for name, value in {"task": "iris_mlp", "rules": "sgd~adam", "steps": "20", "values": "8", **link}.items():
@@ -474,5 +476,5 @@ def test_it_can_be_stopped_and_gone_on_with():
 
 
 def test_an_outcome_without_a_best_has_no_level():
-    nothing = Outcome(*(np.array([np.inf]) for _ in range(3)), lost=np.array([1]), best=None)
+    nothing = Standing(*(np.array([np.inf]) for _ in range(3)), lost=np.array([1]), best=None)
     assert width(np.array([0.1]), nothing, MEASURES["final"]) == 0.0

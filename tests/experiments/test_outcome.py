@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support
 
 from experiments.numbers import number
-from experiments.training.words import ends, named, standing, theorem, verdict
+from experiments.training.words import ends, named, standing, theorem, training_verdict
 from networks import TASKS, Training, fork, train
 from networks.analysis import report
 from networks.analysis.paired import interval, lead
@@ -64,7 +64,7 @@ LOSSES = st.tuples(st.integers(1, 5), st.integers(2, 5)).flatmap(
 @given(losses=LOSSES)
 def test_no_verdict_says_other_than_its_numbers(losses):
     training, names = pretended(losses), NAMES[: len(losses)]
-    text = verdict(training, [*names, "a fork"])
+    text = training_verdict(training, [*names, "a fork"])
     whole = [i for i, row in enumerate(losses) if np.isfinite(row).all()]
     if len(whole) < 2:
         assert text == ""
@@ -96,8 +96,8 @@ def test_no_verdict_says_other_than_its_numbers(losses):
 def test_where_median_and_mean_disagree_the_mean_is_told():
     """Ben's median is lower, his mean higher: one seed of five went wrong."""
     losses = np.array([[1.0, 1.1, 1.2, 1.1, 1.0], [0.9, 1.0, 1.1, 1.0, 5.9]])
-    assert verdict(pretended(losses), NAMES[:2]).startswith("No winner: Ben ends 0.9 above Anna on average, and the")
-    assert verdict(pretended(losses[::-1]), NAMES[1::-1]).startswith("No winner: Ben ends 0.9 above Anna on average")
+    assert training_verdict(pretended(losses), NAMES[:2]).startswith("No winner: Ben ends 0.9 above Anna on average, and the")
+    assert training_verdict(pretended(losses[::-1]), NAMES[1::-1]).startswith("No winner: Ben ends 0.9 above Anna on average")
 
 
 def test_a_winner_is_below_everybody():
@@ -124,14 +124,14 @@ def test_titles_of_forks_are_no_runs_of_the_training(entrants, seed):
     rows = training.runs // len(training.regime.seeds)
     names = named(training, titles)
     assert len(names) == len(set(names)) == rows
-    text = verdict(training, titles)
+    text = training_verdict(training, titles)
     assert bool(text) == (rows > 1 and len(training.regime.seeds) > 1)
     assert "fork" not in text
     assert [row["Rule"] for row in standing(training, titles, tested=True)] != []
     assert len(standing(training, titles, tested=False)) == rows
     assert ends(training, titles) == []
     child = fork(training, training.runs - 1, 5, [("sgd", {})])
-    assert verdict(child, ["a fork"]) == ""
+    assert training_verdict(child, ["a fork"]) == ""
     assert len(standing(child, ["a fork"], tested=True)) == 1
 
 

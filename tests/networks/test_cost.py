@@ -16,14 +16,14 @@ from experiments import budget
 from experiments.budget import HALL, fewer, refusal
 from experiments.hall import in_line
 from experiments.network_sweep.spec import NetworkSweep
-from experiments.network_sweep.spec import Ongoing as Swept
+from experiments.network_sweep.spec import OngoingSweep as Swept
 from experiments.training.run import lesson_of
 from experiments.training.spec import Lesson
 from networks import CNN, MLP, TASKS, train
 from networks.model.architectures import Reader
 from networks.model.layers.recurrent import GRU
 from networks.training.cost import BASE, ROOM, cost_of, fork_cost, sweep_cost
-from networks.training.sweep import sweep
+from networks.training.sweep import train_grid
 from networks.training.training import small
 from tests.networks import test_cost as here
 
@@ -92,7 +92,7 @@ def test_a_sweep_takes_what_is_said_however_many_its_runs(nursery):
     regime = {"steps": 1, "batch_size": 64, "seed": (0, 1, 2, 3, 4)}
     cost = sweep_cost(task, SIX, axes, **regime)
     assert cost.bytes == ROOM
-    assert measured(nursery, partial(sweep, task, entrants=SIX, axes=axes, **regime)) <= cost.bytes
+    assert measured(nursery, partial(train_grid, task, entrants=SIX, axes=axes, **regime)) <= cost.bytes
 
 
 def test_costs_grow_as_they_should():

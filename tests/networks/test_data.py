@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from networks.data.augment import Augmentation, augmented
-from networks.data.prepare import Preparation, Table, class_weights, divided, prepared, split
+from networks.data.prepare import Preparation, Table, class_weights, data_of, divided, split
 
 INPUTS = ("x_train", "x_val", "x_test")
 
@@ -38,7 +38,7 @@ def unequal() -> Table:
 
 @pytest.mark.parametrize("classes", [0, 3])
 def test_fifteen_hundredths_are_for_validation_and_as_many_for_the_test(classes):
-    data = prepared(numbered(200, classes), 5)
+    data = data_of(numbered(200, classes), 5)
     assert [len(data.x_train), len(data.x_val), len(data.x_test)] == [140, 30, 30]
     together = torch.cat([getattr(data, name)[:, 0] for name in INPUTS])
     assert sorted(together.tolist()) == list(range(200))
@@ -53,7 +53,7 @@ def test_the_split_is_scikit_learns():
 
 
 def test_classes_are_in_proportion():
-    data = prepared(unequal(), 0)
+    data = data_of(unequal(), 0)
     for targets, counts in ((data.y_train, [42, 21, 7]), (data.y_val, [9, 5, 1]), (data.y_test, [9, 4, 2])):
         np.testing.assert_allclose(np.bincount(targets), counts, atol=1)
 
@@ -147,8 +147,8 @@ def test_a_class_without_a_training_row_has_no_weight_to_find():
 
 def test_a_seed_is_a_split():
     some = table()
-    assert torch.equal(prepared(some, 1).x_train, prepared(some, 1).x_train)
-    assert not torch.equal(prepared(some, 1).x_train, prepared(some, 2).x_train)
+    assert torch.equal(data_of(some, 1).x_train, data_of(some, 1).x_train)
+    assert not torch.equal(data_of(some, 1).x_train, data_of(some, 2).x_train)
 
 
 # Scaling
@@ -157,20 +157,20 @@ def test_a_seed_is_a_split():
 @pytest.mark.parametrize(("scaling", "of"), [("standard", "own"), ("standard", "standard"), ("none", "standard")])
 def test_standardised_over_the_training_set(scaling, of):
     some = table(scaling=scaling)
-    x = prepared(some, 0, Preparation(scaling=of)).x_train.numpy()
+    x = data_of(some, 0, Preparation(scaling=of)).x_train.numpy()
     np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(x.std(axis=0), 1, atol=1e-6)
 
 
 def test_minmax_over_the_training_set():
-    data = prepared(table(), 0, Preparation(scaling="minmax"))
+    data = data_of(table(), 0, Preparation(scaling="minmax"))
     np.testing.assert_allclose(data.x_train.amin(dim=0), 0, atol=1e-6)
     np.testing.assert_allclose(data.x_train.amax(dim=0), 1, atol=1e-6)
 
 
 def test_unscaled_is_as_it_was():
     some = table()
-    data = prepared(some, 0, Preparation(scaling="none"))
+    data = data_of(some, 0, Preparation(scaling="none"))
     np.testing.assert_array_equal(data.x_test, some.x[split(some, 0)[2]].astype(np.float32))
 
 
@@ -178,7 +178,7 @@ def test_unscaled_is_as_it_was():
 def test_a_constant_feature_becomes_zero(scaling):
     some = table()
     some.x[:, 1] = 0.1
-    data = prepared(some, 0, Preparation(scaling=scaling))
+    data = data_of(some, 0, Preparation(scaling=scaling))
     for name in INPUTS:
         np.testing.assert_allclose(getattr(data, name)[:, 1], 0, atol=1e-15)
 
@@ -189,10 +189,10 @@ def test_a_constant_feature_becomes_zero(scaling):
 def test_statistics_are_of_the_training_set_alone(scaling, outliers, share):
     some, wanted = table(), Preparation(scaling=scaling, outliers=outliers)
     some.x[split(some, 0)[0][:9], 0] = np.nan
-    before = prepared(some, 0, wanted)
+    before = data_of(some, 0, wanted)
     planted = dataclasses.replace(some, x=some.x.copy())
     planted.x[split(some, 0)[share][0]] = 1e9
-    after = prepared(planted, 0, wanted)
+    after = data_of(planted, 0, wanted)
     assert torch.equal(before.x_train, after.x_train)
     for name in INPUTS[1:]:
         assert torch.equal(getattr(before, name)[1:], getattr(after, name)[1:])
@@ -206,7 +206,7 @@ def test_missing_values_are_the_training_median_and_told():
     train, val, test = split(some, 0)
     known = np.median(some.x[train[1:]])
     some.x[[train[0], val[0], test[0]]] = np.nan
-    data = prepared(some, 0)
+    data = data_of(some, 0)
     assert [getattr(data, name)[0, 0].item() for name in INPUTS] == [known] * 3
     assert data.notes == ("3 missing values were filled with the median of their feature over the training set.",)
 
@@ -214,7 +214,7 @@ def test_missing_values_are_the_training_median_and_told():
 def test_one_missing_value_is_one():
     some = numbered(100)
     some.x[0] = np.nan
-    assert prepared(some, 0).notes[0].startswith("1 missing value was filled")
+    assert data_of(some, 0).notes[0].startswith("1 missing value was filled")
 
 
 def test_outliers_are_put_on_tukeys_fences_and_told():
@@ -222,7 +222,7 @@ def test_outliers_are_put_on_tukeys_fences_and_told():
     train, val, _ = split(some, 0)
     some.x[train[0]], some.x[val[0]] = 1e6, -1e6
     low, high = np.quantile(some.x[train], [0.25, 0.75])
-    data = prepared(some, 0, Preparation(outliers="clip"))
+    data = data_of(some, 0, Preparation(outliers="clip"))
     assert data.x_train[0].item() == pytest.approx(high + 1.5 * (high - low))
     assert data.x_val[0].item() == pytest.approx(low - 1.5 * (high - low))
     np.testing.assert_array_equal(data.x_train[1:], some.x[train[1:]])
@@ -230,19 +230,19 @@ def test_outliers_are_put_on_tukeys_fences_and_told():
 
 
 def test_nothing_beyond_the_fences_nothing_told():
-    assert prepared(numbered(100), 0, Preparation(outliers="clip")).notes == ()
+    assert data_of(numbered(100), 0, Preparation(outliers="clip")).notes == ()
 
 
 def test_a_feature_of_equal_quartiles_has_no_fences():
     some = table()
     some.x[:, 0] = 0
     some.x[::9, 0] = 1
-    data = prepared(some, 0, Preparation(scaling="none", outliers="clip"))
+    data = data_of(some, 0, Preparation(scaling="none", outliers="clip"))
     assert data.x_train[:, 0].sum() > 10
 
 
 def test_oversampling_draws_the_smaller_classes_again():
-    before, after = prepared(unequal(), 0), prepared(unequal(), 0, Preparation(balance="oversample"))
+    before, after = data_of(unequal(), 0), data_of(unequal(), 0, Preparation(balance="oversample"))
     counts = np.bincount(before.y_train)
     assert np.bincount(after.y_train).tolist() == [counts.max()] * 3
     assert torch.equal(after.x_train[: len(before.x_train)], before.x_train)
@@ -257,38 +257,38 @@ def test_oversampling_draws_the_smaller_classes_again():
 
 def test_equal_classes_need_no_oversampling():
     wanted = Preparation(balance="oversample")
-    assert torch.equal(prepared(table(), 0, wanted).x_train, prepared(table(), 0).x_train)
-    assert prepared(table(), 0, wanted).notes == ()
+    assert torch.equal(data_of(table(), 0, wanted).x_train, data_of(table(), 0).x_train)
+    assert data_of(table(), 0, wanted).notes == ()
 
 
 def test_scaling_is_of_the_rows_before_they_are_drawn_again():
     some = dataclasses.replace(unequal(), scaling="standard")
-    balanced = prepared(some, 0, Preparation(balance="oversample"))
-    assert torch.equal(balanced.x_val, prepared(some, 0).x_val)
+    balanced = data_of(some, 0, Preparation(balance="oversample"))
+    assert torch.equal(balanced.x_val, data_of(some, 0).x_val)
 
 
 def test_noise_is_in_deviations_on_the_training_inputs_alone():
     some = table(4000, scaling="none")
     some.x[:, 2] = 7
-    before, after = prepared(some, 0), prepared(some, 0, Preparation(noise=0.5))
+    before, after = data_of(some, 0), data_of(some, 0, Preparation(noise=0.5))
     noise = (after.x_train - before.x_train).numpy()
     np.testing.assert_allclose(noise.std(axis=0)[:2] / some.x.std(axis=0)[:2], 0.5, rtol=0.05)
     assert not noise[:, 2].any()
     assert torch.equal(after.x_val, before.x_val)
     assert torch.equal(after.x_test, before.x_test)
     assert after.notes == ("Normal noise of 0.5 deviations was added to the training inputs.",)
-    assert torch.equal(prepared(some, 0, Preparation(noise=0.5)).x_train, after.x_train)
+    assert torch.equal(data_of(some, 0, Preparation(noise=0.5)).x_train, after.x_train)
 
 
 def test_noise_is_drawn_from_the_seed():
     some = table()
-    drawn = [(prepared(some, seed, Preparation(noise=1.0)).x_train - prepared(some, seed).x_train) for seed in (1, 2)]
+    drawn = [(data_of(some, seed, Preparation(noise=1.0)).x_train - data_of(some, seed).x_train) for seed in (1, 2)]
     assert not torch.allclose(drawn[0], drawn[1], atol=1e-3)
 
 
 def test_a_plain_preparation_tells_nothing_and_keeps_what_the_table_says():
     some = table()
-    data = prepared(some, 0)
+    data = data_of(some, 0)
     assert (data.shape, data.classes, data.vocabulary, data.notes) == (some.shape, some.classes, (), ())
     assert hash(Preparation()) == hash(Preparation(scaling="own"))
 
@@ -297,7 +297,7 @@ def test_the_table_is_left_as_it_was():
     some = table()
     some.x[3] = np.nan
     before = some.x.copy()
-    prepared(some, 0, Preparation("minmax", "clip", "oversample", noise=1.0))
+    data_of(some, 0, Preparation("minmax", "clip", "oversample", noise=1.0))
     np.testing.assert_array_equal(some.x, before)
 
 
@@ -311,14 +311,14 @@ def test_the_table_is_left_as_it_was():
     ids=["classes", "regression", "tokens"],
 )
 def test_the_tensors_have_the_types_of_their_kind(some, x, y):
-    data = prepared(some, 0)
+    data = data_of(some, 0)
     assert {getattr(data, name).dtype for name in INPUTS} == {x}
     assert {data.y_train.dtype, data.y_val.dtype, data.y_test.dtype} == {y}
     assert data.y_train.shape[1:] == some.y.shape[1:]
 
 
 def test_class_weights_make_all_classes_weigh_alike():
-    y = prepared(unequal(), 0).y_train
+    y = data_of(unequal(), 0).y_train
     weights = class_weights(y)
     weighed = weights * np.bincount(y)
     np.testing.assert_allclose(weighed, weighed[0])
@@ -372,7 +372,7 @@ def of_classes(*counts: int) -> Table:
 )
 def test_what_a_table_does_not_admit_is_refused(some, wanted, told):
     with pytest.raises(ValueError, match=told):
-        prepared(some, 0, Preparation(**wanted))
+        data_of(some, 0, Preparation(**wanted))
 
 
 @pytest.mark.parametrize("folds", [3, 5])
@@ -385,7 +385,7 @@ def test_a_feature_without_a_value_is_named():
     some = table()
     some.x[split(some, 0)[0], 1] = np.nan
     with pytest.raises(ValueError, match="feature 1 has no value in the training set"):
-        prepared(some, 0)
+        data_of(some, 0)
 
 
 # Augmentation

@@ -9,7 +9,7 @@ import torch
 
 from networks import MLP, train
 from networks.data.encoding import MOST_LEVELS, Column, one_hot, parted
-from networks.data.prepare import Data, FileTable, Preparation, Table, prepared, split
+from networks.data.prepare import Data, FileTable, Preparation, Table, data_of, split
 from networks.data.text_table import csv_table
 from networks.tasks import NetworkTask
 from tests.lookalikes import LOOKALIKES
@@ -38,7 +38,7 @@ def own(some: Table) -> NetworkTask:
 def test_numbers_are_scaled_and_words_are_ones_and_zeros():
     some = table()
     train_rows, val, _ = split(some, 0)
-    data = prepared(some, 0)
+    data = data_of(some, 0)
     sizes = some.x[train_rows, 0]
     np.testing.assert_allclose(data.x_val[:, 0], (some.x[val, 0] - sizes.mean()) / sizes.std(), rtol=1e-5)
     np.testing.assert_array_equal(data.x_val[:, 1:3].numpy(), np.stack([some.x[val, 1] == 1, some.x[val, 1] == 2], axis=1))
@@ -57,10 +57,10 @@ def test_statistics_levels_and_what_is_left_out_are_of_the_training_rows_alone(s
     columns = (*some.columns, Column("constant"), Column("counter", counter=True))
     some = replace(some, x=x, columns=columns)
     x[split(some, 0)[0][:5], 0] = np.nan
-    before = prepared(some, 0, wanted)
+    before = data_of(some, 0, wanted)
     planted = replace(some, x=x.copy())
     planted.x[split(some, 0)[share][0]] = [1e9, 0, 9, 0]
-    after = prepared(planted, 0, wanted)
+    after = data_of(planted, 0, wanted)
     assert torch.equal(before.x_train, after.x_train)
     assert told(before)["kind"] == told(after)["kind"]
     for name in PARTS[1:]:
@@ -143,7 +143,7 @@ def test_a_counter_that_is_all_there_is_is_kept():
 def test_an_index_gives_no_sorted_class_away():
     text = ",a,b,kind\n" + "\n".join(f"{i},{(i * 7) % 11},{(i * 5) % 13},{'yes' if i < 50 else 'no'}" for i in range(100))
     for head in (",a,b,kind", "Unnamed: 0,a,b,kind", "a,b,kind", "number,a,b,kind"):
-        data = prepared(csv_table(text.replace(",a,b,kind", head, 1)), 0)
+        data = data_of(csv_table(text.replace(",a,b,kind", head, 1)), 0)
         assert data.x_train.shape[1] == 2
         assert data.told[0][2] == "left out: it counts the rows, which in a sorted table would give the target away"
 
@@ -163,7 +163,7 @@ def test_a_task_has_as_many_inputs_as_the_training_rows_say():
 @pytest.mark.parametrize("lookalike", LOOKALIKES, ids=lambda one: one.name)
 def test_tables_that_people_try_first_train_better_than_their_mean(lookalike):
     some = csv_table(lookalike.content, lookalike.target or None)
-    task = replace(own(some), loss="cross_entropy" if some.classes else "mse", shape=prepared(some, 0).x_train.shape[1:])
+    task = replace(own(some), loss="cross_entropy" if some.classes else "mse", shape=data_of(some, 0).x_train.shape[1:])
     training = train(task, entrants=[("adam", {"lr": 0.02})], steps=60, batch_size=32)
     assert training.metrics["train_loss"][-1, 0] < training.metrics["val_loss"][0, 0]
     y = training.data.y_train.numpy()
@@ -173,4 +173,4 @@ def test_tables_that_people_try_first_train_better_than_their_mean(lookalike):
     else:
         assert training.metrics["train_loss"][-1, 0] < chance
     again = pickle.loads(pickle.dumps(some))
-    assert torch.equal(prepared(again, 0).x_val, training.data.x_val)
+    assert torch.equal(data_of(again, 0).x_val, training.data.x_val)

@@ -23,7 +23,7 @@ from networks.data import sources
 from networks.data.augment import Augmentation
 from networks.data.prepare import Preparation
 from networks.data.text_table import csv_table
-from networks.export.script import checkpoint, curves, script
+from networks.export.script import checkpoint, curves_csv, script
 from networks.export.tensorboard import crc32c, events
 from networks.model.architectures import CNN, MLP
 from networks.training.entrants import numbers_of
@@ -217,7 +217,7 @@ def test_the_numbers_of_a_run_are_those_it_was_given():
 
 def test_the_csv_holds_every_record():
     training = train(TASKS["iris_mlp"], entrants=[("adam", {}), ("sgd", {})], steps=30)
-    rows = list(csv.DictReader(io.StringIO(curves(training, ["Adam", "SGD"]))))
+    rows = list(csv.DictReader(io.StringIO(curves_csv(training, ["Adam", "SGD"]))))
     assert len(rows) == 2 * len(training.metric_steps)
     assert rows[-1]["run"] == "SGD"
     assert float(rows[-1]["val_loss"]) == training.metrics["val_loss"][-1, 1]
@@ -230,7 +230,7 @@ def test_what_is_not_there_is_an_empty_cell():
     entrants = [("sgd", {"lr": 1e-3}), ("sgd", {"lr": 100.0}), ("adam", {"lr": 0.5})]
     training = train(TASKS["diabetes_mlp"], entrants=entrants, steps=60, patience=3)
     ends = np.minimum(training.stopped, training.finished)
-    for row in csv.DictReader(io.StringIO(curves(training, ["0", "1", "2"]))):
+    for row in csv.DictReader(io.StringIO(curves_csv(training, ["0", "1", "2"]))):
         run, step = int(row["run"]), int(row["step"])
         i = training.metric_steps.tolist().index(step)
         for name, values in training.metrics.items():

@@ -9,7 +9,7 @@ import pytest
 from experiments.training.spec import Lesson, read_lesson
 from networks import TASKS, Training, fork, train
 from networks.analysis.shaken import shaken
-from networks.export.script import refusal, script
+from networks.export.script import script, why_no_script
 from networks.training.regime import PRECISIONS
 from optimizers import ENTRANTS
 from tests import by_torch, links
@@ -38,7 +38,7 @@ def drawn(seed: int, dtype: str) -> Training:
 def test_a_script_trains_what_the_page_trained(seed, dtype):
     training = drawn(seed, dtype)
     last = training.runs - 1
-    if why := refusal(training, last):
+    if why := why_no_script(training, last):
         assert "follows no schedule" in why
         return
     found = apart(training, last, script(training, last))
@@ -65,11 +65,11 @@ def test_a_run_that_makes_much_of_rounding_is_said_to(dtype):
 
 def test_a_large_run_is_not_measured_to_its_end(monkeypatch):
     training = train(TASKS["iris_mlp"], entrants=[("sgd", {})], steps=60)
-    monkeypatch.setattr("networks.analysis.shaken.MOST", 1_000_000)
+    monkeypatch.setattr("networks.analysis.shaken._MOST", 1_000_000)
     step, _ = shaken(training, 0)
     assert 0 < step < 60
     assert f"of itself by step {step}." in script(training, 0)
-    monkeypatch.setattr("networks.analysis.shaken.MOST", 1)
+    monkeypatch.setattr("networks.analysis.shaken._MOST", 1)
     assert "was not measured: it is too large" in script(training, 0)
 
 
@@ -100,4 +100,4 @@ def test_one_of_many_memories_has_its_script():
 def test_what_was_stopped_in_its_first_evaluation_has_no_script():
     asked = []
     training = train(TASKS["iris_mlp"], entrants=[("sgd", {})], should_stop=lambda: bool(asked.append(1)) or True)
-    assert "before its first evaluation was done" in refusal(training, 0)
+    assert "before its first evaluation was done" in why_no_script(training, 0)

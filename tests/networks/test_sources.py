@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from networks.data import grammar, sources
 from networks.data.files import CIFAR10_BATCHES, cifar10_folder, mnist_folder
-from networks.data.prepare import prepared
+from networks.data.prepare import data_of
 
 TOYS = [sources.moons, sources.circles, sources.spiral, sources.blobs, sources.xor]
 CLAIMS = [
@@ -51,7 +51,7 @@ def test_a_source_holds_what_it_says(source, rows, shape, counts, scaling):
 
 @pytest.mark.parametrize("source", [case[0] for case in CLAIMS], ids=lambda source: source.__name__)
 def test_a_source_can_be_prepared(source):
-    data = prepared(source(0), 0)
+    data = data_of(source(0), 0)
     assert data.x_train.shape[1] == np.prod(data.shape)
     assert data.notes == ()
 
@@ -116,7 +116,7 @@ def test_points_without_noise_are_where_they_belong():
 # The grammar
 
 OPINIONS = {word: label for kinds in (grammar.ADJECTIVES, grammar.FEELINGS) for label in (0, 1) for word in kinds[label]}
-SENTENCES = grammar.sentences(2000, np.random.default_rng(0))
+SENTENCES = grammar.labelled_sentences(2000, np.random.default_rng(0))
 
 
 def decisive(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def test_sentences_are_short_different_and_balanced():
 
 
 def test_a_bag_of_words_does_not_understand_them():
-    data = prepared(sources.sentiment(0), 0)
+    data = data_of(sources.sentiment(0), 0)
     bags = [np.eye(len(data.vocabulary))[x].sum(axis=1) for x in (data.x_train.numpy(), data.x_test.numpy())]
     reader = LogisticRegression(max_iter=1000).fit(bags[0], data.y_train.numpy())
     assert reader.score(bags[0], data.y_train.numpy()) < 0.7

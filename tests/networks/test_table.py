@@ -8,7 +8,7 @@ import pytest
 
 from networks.data.columns import MOST_CLASSES, Reading, understood
 from networks.data.delimited import MISSING, MOST_COLUMNS, cells_of, form_of, lines_of
-from networks.data.prepare import prepared
+from networks.data.prepare import data_of
 from networks.data.text_table import csv_table
 from tests.lookalikes import LOOKALIKES
 
@@ -141,7 +141,7 @@ def test_marks_are_missing_values(mark, write):
     table = csv_table("\n".join(text))
     assert np.isnan(table.x).sum(axis=0).tolist() == [3, 3]
     assert [column.read for column in table.columns] == ["numbers"] * 2
-    assert "6 missing values were filled" in prepared(table, 0).notes[0]
+    assert "6 missing values were filled" in data_of(table, 0).notes[0]
 
 
 # Numbers
@@ -258,7 +258,7 @@ def test_few_whole_numbers_are_classes_and_others_are_numbers(targets, classes):
 
 
 def test_a_number_to_predict_is_in_deviations_of_the_training_rows():
-    data = prepared(csv_table("x,price\n" + "\n".join(f"{i % 11},{i * i}.5" for i in range(60))), 0)
+    data = data_of(csv_table("x,price\n" + "\n".join(f"{i % 11},{i * i}.5" for i in range(60))), 0)
     assert data.y_train.mean().item() == pytest.approx(0, abs=1e-6)
     assert data.y_train.std(correction=0).item() == pytest.approx(1, abs=1e-6)
     assert data.y_val.mean().item() != pytest.approx(0, abs=1e-3)
@@ -307,12 +307,12 @@ def test_a_number_to_predict_is_in_deviations_of_the_training_rows():
 )
 def test_a_bad_table_is_refused(text, target, told):
     with pytest.raises(ValueError, match=told):
-        prepared(csv_table(text, target), 0)
+        data_of(csv_table(text, target), 0)
 
 
 def test_a_class_of_one_row_is_refused_when_it_is_split():
     with pytest.raises(ValueError, match="class perhaps has 1 rows: allowed are 3 or more"):
-        prepared(csv_table(csv_of() + "\n1,2,perhaps"), 0)
+        data_of(csv_table(csv_of() + "\n1,2,perhaps"), 0)
 
 
 @pytest.mark.parametrize("columns", [MOST_COLUMNS + 1, 257, 1024, 60_000, 150_000])
@@ -377,7 +377,7 @@ def test_pixels_and_a_label_are_images():
 def test_tables_that_people_try_first_are_read_and_every_column_is_told(lookalike):
     table = csv_table(lookalike.content, lookalike.target or None)
     assert len(table.classes) == lookalike.classes
-    data = prepared(table, 0)
+    data = data_of(table, 0)
     assert all(np.isfinite(getattr(data, name).numpy()).all() for name in ("x_train", "x_val", "x_test"))
     dropped = tuple(name for name, _, became in data.told if became.startswith("left out") and ": " not in name)
     assert dropped == lookalike.dropped
@@ -411,12 +411,12 @@ LONG = "letters " * 700
 )
 def test_words_of_a_file_are_cut_in_every_sentence(text, target):
     with pytest.raises(ValueError, match=r"…") as told:
-        prepared(csv_table(text, target), 0)
+        data_of(csv_table(text, target), 0)
     assert len(str(told.value)) < 300
 
 
 def test_words_of_a_file_are_cut_where_columns_are_told():
     rows = "\n".join(f"{i * i if i != 9 else LONG},{LONG}{WORDS[i % 2]},{i % 7}.5" for i in range(40))
-    data = prepared(csv_table(f"{LONG}1,{LONG}2,{LONG}3\n{rows}"), 0)
+    data = data_of(csv_table(f"{LONG}1,{LONG}2,{LONG}3\n{rows}"), 0)
     assert max(len(text) for line in data.told for text in line) < 150
     assert max(map(len, data.notes)) < 200

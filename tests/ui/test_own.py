@@ -26,7 +26,7 @@ from networks.data.text_table import csv_table
 from tests.lookalikes import LOOKALIKES
 from tests.networks.test_sources import IMAGES, LABELS, PIXELS, idx, mnist_files, pack, python3_pickle  # noqa: F401 (a fixture)
 from ui.widgets import own
-from ui.widgets.own import KEPT, ROOT, folder_tasks, root, table_task
+from ui.widgets.own import MOST_KEPT, ROOT, folder_tasks, root, table_task
 
 PAGE = Path(__file__).parents[2] / "pages" / "training.py"
 FIRST = Lesson("digits_mlp", ("sgd",))
@@ -73,17 +73,17 @@ def test_nobody_sees_what_another_has_brought_and_its_link_opens_with_one_senten
 def test_any_number_of_uploads_is_borne_and_the_newest_are_kept():
     app = opened()
     keys = []
-    for i in range(KEPT + 3):
+    for i in range(MOST_KEPT + 3):
         uploaded(app, csv_of(40 + i), f"{i}.csv")
         assert not app.exception
         keys.append(app.selectbox(key="networks.task").value)
-    assert len(set(keys)) == KEPT + 3
-    assert [title for title in offered(app) if title.endswith(".csv")] == [f"{i}.csv" for i in range(3, KEPT + 3)]
+    assert len(set(keys)) == MOST_KEPT + 3
+    assert [title for title in offered(app) if title.endswith(".csv")] == [f"{i}.csv" for i in range(3, MOST_KEPT + 3)]
 
 
 def test_the_tables_of_a_session_are_bounded_in_bytes(monkeypatch):
     app = opened()
-    monkeypatch.setattr(own, "MOST_BYTES", 3000)  # a row of the table takes 24
+    monkeypatch.setattr(own, "_MOST_BYTES", 3000)  # a row of the table takes 24
     for i in range(4):
         uploaded(app, csv_of(50 + i), f"{i}.csv")
     assert [title for title in offered(app) if title.endswith(".csv")] == ["2.csv", "3.csv"]
@@ -311,7 +311,7 @@ def test_a_hostile_pickle_is_refused_in_words_and_takes_no_room(tmp_path, conten
 
 
 def test_files_beyond_the_bound_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "MOST_BYTES", 3000)
+    monkeypatch.setattr(files, "_MOST_BYTES", 3000)
     for name in ("data_batch_1", "data_batch_1.bin"):
         (tmp_path / name).write_bytes(bytes(3073))
         with pytest.raises(ValueError, match=f"{name} has 3073 bytes: allowed are 3000"):

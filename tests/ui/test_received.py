@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.testing.v1 import AppTest
 
-from experiments.schema import either, flag, nothing, number, record, row, several, text, whole
+from experiments.schema import any_number, either, flag, nothing, row, several, shaped, text, whole
 from tests.pages.test_app import RACE, ROOT, header, opened
 from ui import door, received
 from ui.components.stage import AHEAD, _asked
@@ -151,14 +151,14 @@ def test_a_number_that_is_wrong_but_sayable_is_still_told():
 
 
 def test_a_schema_is_what_it_says():
-    schema = record({"a": number}, {"b": either(nothing, text(3)), "c": several(flag, 2), "d": row(whole(0, 5), text(1))})
+    schema = shaped({"a": any_number}, {"b": either(nothing, text(3)), "c": several(flag, 2), "d": row(whole(0, 5), text(1))})
     assert schema({"a": 1, "b": None, "c": [True], "d": [5, "x"]})
     assert schema({"a": -1.5})
     wrong = [{"a": True}, {"a": 2**54}, {"b": "four"}, {"c": [True] * 3}, {"d": ["x", 5]}, {"e": 1}, {"a": None}]
     for bad in ({}, *({"a": 1, **one} for one in wrong)):
         assert not schema(bad)
-    assert record({"a": number}, open=True)({"a": 1, "whatever": [[[]]]})
-    assert not record({}, open=True)({str(i): i for i in range(101)})
+    assert shaped({"a": any_number}, open=True)({"a": 1, "whatever": [[[]]]})
+    assert not shaped({}, open=True)({str(i): i for i in range(101)})
 
 
 # Charts
@@ -245,6 +245,6 @@ def test_many_lists_beside_one_another_are_read():
 
 
 def test_what_is_too_large_or_no_message_is_dropped():
-    assert let_in(sent(json_value="x" * door.LARGEST)) is None
+    assert let_in(sent(json_value="x" * door.LARGEST_MESSAGE)) is None
     assert let_in(b"\xff" * 100) is None
     assert let_in(sent(json_value="{}")) == sent(json_value="{}")

@@ -56,7 +56,7 @@ def test_long_work_tells_how_far_it_is_and_asks_whether_it_is_wanted(told, monke
         for key in through(race.entrants):
             grid.swept_along(axes, race, key, 9)
     elif kind == "tuning":
-        runs.settled(Race("ravine", ("adam",), TUNED).having({"steps": 77.0}), "adam")
+        runs.settings_at(Race("ravine", ("adam",), TUNED).having({"steps": 77.0}), "adam")
     else:
         standings(race, (40, 77))
     assert len(asked) >= 3
@@ -76,7 +76,7 @@ def test_a_loop_that_asks_at_every_turn_looks_at_the_session_every_few_milliseco
 
 def test_what_is_awaited_shows_its_share_and_can_be_stopped_and_gone_on_with(monkeypatch):
     monkeypatch.setattr(waiting, "SOON", 0.0)
-    monkeypatch.setattr(waiting, "OFTEN", 0.0)
+    monkeypatch.setattr(waiting, "_OFTEN", 0.0)
 
     def page() -> None:
         import streamlit as st
@@ -134,7 +134,7 @@ def test_what_was_stopped_is_not_computed_and_the_last_picture_stays(page, monke
 
 @pytest.mark.parametrize(("millions", "whole", "first"), [(2.7, True, True), (2.6, False, True), (0.1, False, False)])
 def test_a_map_that_is_more_than_the_host_allows_is_refused_in_words(millions, whole, first, monkeypatch):
-    monkeypatch.setattr(grid, "MOST", millions * 1e6)
+    monkeypatch.setattr(grid, "_MOST", millions * 1e6)
     app = opened(ROOT / "pages" / "map.py", rules="momentum~nesterov", surface="ravine", steps="20")  # 2 × 65,536 × 20
     assert not app.exception
     assert bool(app.warning) != whole

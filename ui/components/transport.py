@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 
-def text_of(place: Path, *names: str) -> str:
+def joined(place: Path, *names: str) -> str:
     """Files as one text. It travels with every message, so indentation and comment lines stay at home."""
     text = "\n".join((place / name).read_text(encoding="utf-8") for name in names)
     return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.MULTILINE)

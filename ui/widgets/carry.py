@@ -3,7 +3,7 @@
 import streamlit as st
 
 from experiments.training.run import Ongoing
-from networks.export.script import checkpoint, curves, refusal, script
+from networks.export.script import checkpoint, curves_csv, script, why_no_script
 from networks.export.tensorboard import events
 from optimizers import ENTRANTS
 from ui.complain import plain
@@ -18,7 +18,9 @@ def taken_along(page: str, going: Ongoing) -> None:
         f"{ENTRANTS[key].title}, seed {seed}" if len(seeds) > 1 else ENTRANTS[key].title for key in keys for seed in seeds
     ]
     one, two, three, four = st.columns(4)
-    one.download_button("Curves as CSV", lambda: curves(training, titles), "curves.csv", key=f"{page}.csv", on_click="ignore")
+    one.download_button(
+        "Curves as CSV", lambda: curves_csv(training, titles), "curves.csv", key=f"{page}.csv", on_click="ignore"
+    )
     two.download_button(
         "Checkpoint", lambda: checkpoint(training), "checkpoint.pt", key=f"{page}.checkpoint", on_click="ignore"
     )
@@ -27,7 +29,7 @@ def taken_along(page: str, going: Ongoing) -> None:
     three.caption("A folder a run, to be unpacked and opened with tensorboard --logdir.")
     title = four.selectbox("Script of", titles, key=f"{page}.script.run")
     run = titles.index(title)
-    if why := refusal(training, run):
+    if why := why_no_script(training, run):
         four.caption(plain(f"{why[0].upper()}{why[1:]}."))
     else:
         name = f"{page}.script"

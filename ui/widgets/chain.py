@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from experiments.backprop.derivation import Weight, of_delta, of_weight, table
+from experiments.backprop.derivation import Weight, derivation_table, of_delta, of_weight
 from experiments.backprop.run import NUDGE
 from experiments.backprop.words import name_of, on, rows_by_layer
 from experiments.numbers import number
 from experiments.schema import row, whole
 from figures import chain as figures
-from figures.chain import Layer, Sizes, Strip
+from figures.chain import Columns, Sizes, Strip
 from figures.maps import TOOLS
 from networks.analysis.backprop import EXPLODING, FLAT, VANISHING, Chain, Level
 from ui.received import selected
 
 BARE = {"displayModeBar": False}
-TABLE: dict[str, Any] = {"border": "horizontal", "width": "content"}
+_TABLE: dict[str, Any] = {"border": "horizontal", "width": "content"}
 PLACE = row(whole(0, 9998), whole(0, 9998))
 STYLE = """<style>
 .stLatex {{ overflow-x: auto; overflow-y: hidden }}
@@ -29,7 +29,7 @@ STYLE = """<style>
 </style>"""
 
 
-def touched(page: str, chart: str) -> None:
+def _touched(page: str, chart: str) -> None:
     """A unit that is clicked in the strip is the one that the weight leads to; an input, the one it comes from."""
     point, _ = selected(chart, PLACE)
     if point:
@@ -51,7 +51,7 @@ def strip(page: str, chain: Chain, found: Sequence[Level], weight: Weight) -> No
     st.html(STYLE.format(width=drawn.width))
     with st.container(key=f"{page}-strip"):
         st.plotly_chart(
-            figures.strip(drawn), key=key, on_select=partial(touched, page, key), selection_mode="points", config=BARE
+            figures.layer_strip(drawn), key=key, on_select=partial(_touched, page, key), selection_mode="points", config=BARE
         )
 
 
@@ -61,7 +61,7 @@ def derivation(page: str, chain: Chain, weight: Weight, rows: np.ndarray, slope:
     link = chain.links[layer]
     one, two = st.columns([4, 5], gap="large")
     key = f"{page}.products"
-    figure = figures.products(link.of_weights, link.delta.mean(axis=1), link.entered.mean(axis=1), (to, source))
+    figure = figures.product_tiles(link.of_weights, link.delta.mean(axis=1), link.entered.mean(axis=1), (to, source))
     entered = "a" if layer else "x"
     what = f"every δ beside it times every {entered} above" + (", the mean over the rows" if chain.rows > 1 else "")
     one.markdown(f"**∂L/∂W of {name_of(layer, len(chain.links))}**, {what}")
@@ -70,13 +70,13 @@ def derivation(page: str, chain: Chain, weight: Weight, rows: np.ndarray, slope:
     line, products = of_weight(chain, weight)
     two.latex(line, width="content")
     if chain.rows > 1:
-        two.table(table(products, ("row", "δ", entered, f"δ · {entered}"), [str(row) for row in rows]), **TABLE)
+        two.table(derivation_table(products, ("row", "δ", entered, f"δ · {entered}"), [str(row) for row in rows]), **_TABLE)
         two.markdown(f"Row {rows[products.which[0]]}, the first of them:")
     line, terms = of_delta(chain, layer, to, int(products.which[0]))
     two.latex(line, width="content")
     if terms:
         names = [str(k + 1) for k in range(len(chain.links[layer + 1].z))]
-        two.table(table(terms, ("unit k", "w", "δ", "w · δ"), names), **TABLE)
+        two.table(derivation_table(terms, ("unit k", "w", "δ", "w · δ"), names), **_TABLE)
     off = number(abs(slope - float(link.of_weights[to, source])))
     two.caption(f"Measured, by nudging this weight by ±{number(NUDGE)}: {number(slope)}; it differs by {off}.")
 
@@ -100,14 +100,14 @@ def by_layer(page: str, chain: Chain, found: Sequence[Level]) -> None:
 def strip_of(chain: Chain, found: Sequence[Level], weight: tuple[int, int, int]) -> Strip:
     """All numbers to be drawn; means where there are several rows."""
     first, last = chain.links[0], chain.links[-1]
-    layers = [Layer("input", ("x",), _means(first.entered))]
+    layers = [Columns("input", ("x",), _means(first.entered))]
     for i, (link, level) in enumerate(zip(chain.links[:-1], found, strict=False), start=1):
         columns = _means(link.z, link.a, link.slope, link.delta)
-        layers.append(Layer(f"layer {i}", ("z", "a", "σ′", "δ"), columns, level.mark))
+        layers.append(Columns(f"layer {i}", ("z", "a", "σ′", "δ"), columns, level.mark))
     if chain.shares is None:
-        layers.append(Layer("output", ("z", "y", "δ"), _means(last.z, chain.targets, last.delta)))
+        layers.append(Columns("output", ("z", "y", "δ"), _means(last.z, chain.targets, last.delta)))
     else:
-        layers.append(Layer("output", ("z", "ŷ", "y", "δ"), _means(last.z, chain.shares, chain.targets, last.delta)))
+        layers.append(Columns("output", ("z", "ŷ", "y", "δ"), _means(last.z, chain.shares, chain.targets, last.delta)))
     layer, to, source = weight
     terms = np.empty(0)
     if layer + 1 < len(chain.links):

@@ -18,7 +18,7 @@ from surfaces import SURFACES
 from ui.session import recall, remember
 from ui.waiting import awaited, stopped
 
-COLOURS = rule_colours(ENTRANTS)
+_COLOURS = rule_colours(ENTRANTS)
 
 
 def terms(page: str, race: Race) -> None:
@@ -50,7 +50,7 @@ def finder(page: str, race: Race) -> None:
             st.session_state[f"{page}.finder.rule"] = race.entrants[0]
         key = st.selectbox("Rule", race.entrants, format_func=lambda key: ENTRANTS[key].title, key=f"{page}.finder.rule")
         finding, title = found(race, key), ENTRANTS[key].title
-        figure = curve(finding.lrs, finding.above, COLOURS[key], marks(race, key), floor=finding.floor is not None)
+        figure = curve(finding.lrs, finding.above, _COLOURS[key], marks(race, key), floor=finding.floor is not None)
         st.plotly_chart(figure, key=f"{page}.finder.curve", config=TOOLS)
         st.caption(words(race, key))
         if finding.steepest is None:

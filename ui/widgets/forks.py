@@ -17,7 +17,7 @@ from optimizers import ENTRANTS
 from ui.complain import complain
 from ui.widgets.pickers import slider, word
 
-MOST = 4
+_MOST = 4
 
 
 def forks(page: str) -> list[Ongoing]:
@@ -50,8 +50,8 @@ def offer(page: str, going: Ongoing) -> None:
         usual = lesson[f"{key}.{name}"] if rule == key else own.default
         control = Control(f"fork.{key}.{rule}.{name}", rule, own)
         numbers[name] = slider(page, control, usual, places[i % 4])
-    full = len(now) >= MOST
-    if st.button("Fork", key=f"{page}.fork", disabled=full, help=f"At most {MOST} forks." if full else None):
+    full = len(now) >= _MOST
+    if st.button("Fork", key=f"{page}.fork", disabled=full, help=f"At most {_MOST} forks." if full else None):
         wished = forked(training, lesson, run, int(step), key, rule, numbers, len(now))
         if refusal := wished.refusal:
             complain([refusal])

@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from experiments.training.spec import BATCH, COMMON, DATA, HIDDEN, MOST_RULES, NETWORK, TRAINING, Lesson
+from experiments.training.spec import BATCH, DATA, HIDDEN, MOST_RULES, NETWORK, OF_LESSONS, TRAINING, Lesson
 from networks import NetworkTask
 from ui.widgets.own import ROOT, brought, folder_tasks, root, table_task, tasks
 from ui.widgets.pickers import rules, slider, word
@@ -26,7 +26,7 @@ def form(page: str, lesson: Lesson) -> tuple[Lesson, list[str]]:
     lesson = lesson.learning(task_picked(page, lesson.origin, one))  # it keeps the numbers that the task has too
     lesson = replace(lesson, rules=rules(page, lesson.origin.model, lesson.rules, two, most=MOST_RULES)).choosing({}).having({})
     places = st.columns([2, 2, 2, 1])
-    changed = {n: slider(page, c, lesson[n], place) for (n, c), place in zip(COMMON.items(), places, strict=False)}
+    changed = {n: slider(page, c, lesson[n], place) for (n, c), place in zip(OF_LESSONS.items(), places, strict=False)}
     lesson = lesson.having(changed)
     chosen = dict(_words(page, lesson, "Common", iter(places[3:])))
     with st.expander("Rules’ numbers, network, data, training"):

@@ -8,14 +8,14 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-ROW = "display: flex; flex-wrap: wrap; gap: 8px"
+_ROW = "display: flex; flex-wrap: wrap; gap: 8px"
 PICTURE = "width: {side}px; height: {side}px; image-rendering: pixelated; border-radius: 4px; display: block"
 CAPTION = "font-size: 12px; line-height: 1.3; opacity: 0.75; margin-top: 3px"
 
 
 def gallery(pictures: np.ndarray, captions: Sequence[str], side: int) -> str:
     """Pictures (n, height, width, 3) uint8, each `side` pixels wide and high, with a caption below or none."""
-    return f'<div style="{ROW}">{"".join(_figure(*one, side) for one in zip(pictures, captions, strict=True))}</div>'
+    return f'<div style="{_ROW}">{"".join(_figure(*one, side) for one in zip(pictures, captions, strict=True))}</div>'
 
 
 def _figure(picture: np.ndarray, caption: str, side: int) -> str:

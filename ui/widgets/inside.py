@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from experiments.training.run import Ongoing
-from experiments.training.words import mistakes, sentences
+from experiments.training.words import mistakes, worst_sentences
 from figures import networks as figures
 from figures import theme
 from networks import Training
@@ -14,8 +14,8 @@ from optimizers import ENTRANTS
 from ui.complain import plain
 from ui.widgets.gallery import gallery
 
-MANY = 12  # pictures, at most
-TOOLS = {"displayModeBar": False}
+_MANY = 12  # pictures, at most
+_TOOLS = {"displayModeBar": False}
 
 
 def inside(page: str, going: Ongoing) -> None:
@@ -35,12 +35,14 @@ def inside(page: str, going: Ongoing) -> None:
     if not training.data.classes:
         truth, said = training.rows("val")[1][:, 0], predicted(training, run)[0]
         colour = theme.rule_colours(ENTRANTS)[key]
-        one.plotly_chart(figures.predictions(truth, said, colour), key=f"{page}.predictions", config=TOOLS)
+        one.plotly_chart(figures.predictions(truth, said, colour), key=f"{page}.predictions", config=_TOOLS)
         return
     one.markdown("**What is taken for what**, on the validation set")
-    one.plotly_chart(figures.confusion(confusion(training, run), training.data.classes), key=f"{page}.confusion", config=TOOLS)
+    one.plotly_chart(
+        figures.confusion_matrix(confusion(training, run), training.data.classes), key=f"{page}.confusion", config=_TOOLS
+    )
     classes(training, run, two)
-    seen(training, run)
+    _seen(training, run)
 
 
 def classes(training: Training, run: int, place: DeltaGenerator) -> None:
@@ -62,17 +64,17 @@ def classes(training: Training, run: int, place: DeltaGenerator) -> None:
         )
 
 
-def seen(training: Training, run: int) -> None:
+def _seen(training: Training, run: int) -> None:
     """Its worst mistakes, and what its first units look for."""
-    if training.data.vocabulary and (found := sentences(training, run, 6)):
+    if training.data.vocabulary and (found := worst_sentences(training, run, 6)):
         st.markdown("**Worst mistakes**")
         for sentence in found:
             st.text(sentence)
     elif len(training.data.shape) == 3:
-        pictures, captions = mistakes(training, run, MANY)
+        pictures, captions = mistakes(training, run, _MANY)
         if captions:
             st.markdown("**Worst mistakes**")
             st.html(gallery(pictures, captions, side=84))
-    if (weights := first_weights(training, run, 2 * MANY)) is not None:
+    if (weights := first_weights(training, run, 2 * _MANY)) is not None:
         st.markdown("**What the first units look for**: blue where ink speaks against, red where it speaks for")
         st.html(gallery(figures.signed(weights), [""] * len(weights), side=64))

@@ -5,31 +5,31 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from experiments.backprop.spec import CHOICES, COMMON, Look, read_hidden, written
+from experiments.backprop.spec import LOOK_CHOICES, OF_LOOKS, Look, hidden_text, read_hidden
 from ui.widgets.pickers import slider, word
 
 
-def picked(page: str, look: Look, places: Sequence[DeltaGenerator]) -> tuple[Look, list[str]]:
+def look_picked(page: str, look: Look, places: Sequence[DeltaGenerator]) -> tuple[Look, list[str]]:
     """The network that the pickers say, and what is wrong with it."""
 
     def pick(name: str, place: DeltaGenerator, label: str) -> str:
-        return word(page, name, label, CHOICES[name], getattr(look, name), place)
+        return word(page, name, label, LOOK_CHOICES[name], getattr(look, name), place)
 
     wrong, hidden = [], look.hidden
     one, two, three, four = places
     task = pick("task", one, "Task")
-    st.session_state.setdefault(f"{page}.hidden", written(look.hidden))
+    st.session_state.setdefault(f"{page}.hidden", hidden_text(look.hidden))
     text = two.text_input("Hidden layers", key=f"{page}.hidden", help="The units of each, as in 16-16-16.")
     try:
         hidden = read_hidden(text)
     except ValueError as error:
-        wrong.append(f"{error}; {written(hidden)} is shown.")
+        wrong.append(f"{error}; {hidden_text(hidden)} is shown.")
     activation, init = pick("activation", three, "Activation"), pick("init", four, "Initialisation")
     with st.expander("Seed and training"):
         one, two, three, four = st.columns(4)
         seed, steps = (
-            slider(page, COMMON["seed"], look["seed"], one),
-            slider(page, COMMON["steps"], look["steps"], two),
+            slider(page, OF_LOOKS["seed"], look["seed"], one),
+            slider(page, OF_LOOKS["steps"], look["steps"], two),
         )
         rule = pick("rule", three, "Rule")
         look = Look(task, hidden, activation, init, rule, look.numbers).having({"seed": seed, "steps": steps})
@@ -37,8 +37,8 @@ def picked(page: str, look: Look, places: Sequence[DeltaGenerator]) -> tuple[Loo
         return look.having({lr: slider(page, look.controls[lr], look[lr], four)}), wrong
 
 
-def counted(page: str, look: Look, name: str, label: str, most: int) -> Look:
+def stepper(page: str, look: Look, name: str, label: str, most: int) -> Look:
     """With a number that is typed, `most` at most."""
-    key, hyper = f"{page}.{name}", COMMON[name].hyper
+    key, hyper = f"{page}.{name}", OF_LOOKS[name].hyper
     st.session_state[key] = min(st.session_state.get(key, int(look[name])), most)
     return look.having({name: st.number_input(label, int(hyper.low), most, key=key, help=hyper.help, width=150)})

@@ -21,7 +21,7 @@ from optimizers import ENTRANTS
 from ui.received import selected
 from ui.session import remember
 
-ABREAST = 3
+_ABREAST = 3
 
 
 def shade(view: Map) -> Shade:
@@ -36,7 +36,7 @@ def shade(view: Map) -> Shade:
     return Shade(told.words, told.log, told.nothing, names, top)
 
 
-def picture(page: str, view: Map, many: int, every: Mapping[str, Sweep]) -> None:
+def map_picture(page: str, view: Map, many: int, every: Mapping[str, Sweep]) -> None:
     """The maps with so many values a side."""
     options = options_of(view.race)
     across, up = (Side(symbol(axis.name), options[axis.name].scale == "log") for axis in (view.across, view.up))
@@ -44,14 +44,14 @@ def picture(page: str, view: Map, many: int, every: Mapping[str, Sweep]) -> None
     for key, found in every.items():
         xs, ys = found.axes.values()
         panels.append(Panel(ENTRANTS[key].title, xs, ys, shades(view, found), boundary(view, key), below(view, found)))
-    columns = st.columns(min(len(panels), ABREAST))
+    columns = st.columns(min(len(panels), _ABREAST))
     for i, figure in enumerate(maps(panels, across, up, shade(view))):
         key = f"{page}.chart.{many}.{i}"
-        listens = partial(touched, page, key) if many == WHOLE else "ignore"
-        columns[i % ABREAST].plotly_chart(figure, key=key, on_select=listens, selection_mode=("points", "box"), config=TOOLS)
+        listens = partial(_touched, page, key) if many == WHOLE else "ignore"
+        columns[i % _ABREAST].plotly_chart(figure, key=key, on_select=listens, selection_mode=("points", "box"), config=TOOLS)
 
 
-def touched(page: str, chart: str) -> None:
+def _touched(page: str, chart: str) -> None:
     """A click plays the cell's run below; a box becomes the whole map."""
     view, *_ = st.session_state[page]
     point, box = selected(chart, row(text(100), whole(0, len(view.shown) - 1)))

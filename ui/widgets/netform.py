@@ -9,7 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core import Hyper
 from core.symbolic.notation import symbol
 from experiments.axis import Axis, axis_of, checked_range
-from experiments.network_sweep.spec import COMMON, MOST_RULES, VALUES, NetworkSweep, beside, options_of
+from experiments.network_sweep.spec import HOW_MANY, MOST_SWEPT, OF_SWEEPS, NetworkSweep, beside, swept_options
 from experiments.training.spec import Lesson
 from networks.training.sweep import measures_of
 from ui.widgets.form import hidden, task_picked
@@ -18,11 +18,11 @@ from ui.widgets.pickers import rules, slider, word
 ALONE = ""
 
 
-def picked(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
+def sweep_picked(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
     """The sweep with what the pickers say, and what is wrong with it."""
     one, two, three = st.columns([3, 6, 3])
     lesson = now.lesson.learning(task_picked(page, now.lesson.origin, one))
-    chosen = rules(page, lesson.origin.model, lesson.rules, two, most=MOST_RULES)
+    chosen = rules(page, lesson.origin.model, lesson.rules, two, most=MOST_SWEPT)
     lesson = replace(lesson, rules=chosen).choosing({}).having({})
     measures = measures_of(lesson.work)
     shows = word(page, "shows", "Shows", {key: one.title for key, one in measures.items()}, now.shows, three)
@@ -30,8 +30,8 @@ def picked(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
     if not chosen:
         return now, []
     now, problems = ranges(page, now)
-    places = st.columns(len(COMMON) + 1)
-    changed = {name: slider(page, c, lesson[name], place) for (name, c), place in zip(COMMON.items(), places, strict=False)}
+    places = st.columns(len(OF_SWEEPS) + 1)
+    changed = {name: slider(page, c, lesson[name], place) for (name, c), place in zip(OF_SWEEPS.items(), places, strict=False)}
     lesson = lesson.having(changed)
     with st.expander("Other numbers and choices"):
         lesson, more = others(page, replace(now, lesson=lesson), places[-1])
@@ -41,7 +41,7 @@ def picked(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
 def ranges(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
     """The axes, and how many values of each."""
     one, two, three, four = st.columns([4, 4, 4, 3])
-    options = options_of(now.lesson)
+    options = swept_options(now.lesson)
     lr, problems = span(page, now.lr, options, one)
     offered = {ALONE: "none"} | {name: symbol(name) for name in beside(options)}
     name = word(page, "other", "Another number", offered, now.other.name if now.other else ALONE, two)
@@ -52,7 +52,7 @@ def ranges(page: str, now: NetworkSweep) -> tuple[NetworkSweep, list[str]]:
         other = now.other if now.other and now.other.name == name else axis_of(name, options)
         other, more = span(page, other, options, three)
         problems = problems + more
-    allowed = {str(many): str(many) for many in VALUES[other is not None]}
+    allowed = {str(many): str(many) for many in HOW_MANY[other is not None]}
     many = int(word(page, "values", "Values", allowed, str(now.many), four))
     return replace(now, lr=lr, other=other, many=many), problems
 
@@ -70,8 +70,8 @@ def span(page: str, now: Axis, options: Mapping[str, Hyper], place: DeltaGenerat
 
 def others(page: str, now: NetworkSweep, seeds: DeltaGenerator) -> tuple[Lesson, list[str]]:
     """The lesson with all that is no axis: its choices, then its numbers."""
-    lesson, places, problems = now.lesson, columns(), []
-    chosen, common = {}, {control.group for control in COMMON.values()}
+    lesson, places, problems = now.lesson, _columns(), []
+    chosen, common = {}, {control.group for control in OF_SWEEPS.values()}
     for choice in lesson.offered:
         place = seeds if choice.group in common else next(places)
         chosen[choice.name] = word(
@@ -87,11 +87,11 @@ def others(page: str, now: NetworkSweep, seeds: DeltaGenerator) -> tuple[Lesson,
     if lesson.deep:
         lesson = lesson.choosing(hidden(page, lesson, next(places), problems))
     lesson = lesson.having({})
-    free = {n: c for n, c in lesson.controls.items() if c.hyper.name not in now.names and n not in COMMON}
+    free = {n: c for n, c in lesson.controls.items() if c.hyper.name not in now.names and n not in OF_SWEEPS}
     return lesson.having({n: slider(page, c, lesson[n], next(places)) for n, c in free.items()}), problems
 
 
-def columns() -> Iterator[DeltaGenerator]:
+def _columns() -> Iterator[DeltaGenerator]:
     """Places, four a row."""
     while True:
         yield from st.columns(4)

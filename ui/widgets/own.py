@@ -14,17 +14,17 @@ from core.words import cut, quoted
 from experiments.training.spec import GIVEN
 from networks import CNN, MLP, TASKS, Given, NetworkTask
 from networks.data.files import cifar10_folder, mnist_folder
-from networks.data.prepare import Table, prepared
+from networks.data.prepare import Table, data_of
 from networks.data.text_table import csv_table
 from networks.tasks import usual_batch
 
 ROOT = "RAVINE_DATA"
 """The environment variable that names the folder within which visitors may name others."""
 
-KEPT = 16
+MOST_KEPT = 16
 """Tasks from files that a session keeps."""
 
-MOST_BYTES = 256 * 2**20
+_MOST_BYTES = 256 * 2**20
 """Bytes that the tables of all but the newest may take."""
 
 
@@ -51,7 +51,7 @@ def brought(what: str, wish: Hashable, make: Callable[[], Sequence[NetworkTask]]
 def table_task(name: str, content: bytes, target: str) -> NetworkTask:
     """The task of an uploaded table; ValueError, in one sentence, for what is none."""
     table = csv_table(content, target or None)
-    data = prepared(table, 0)  # what will not do is told now, not when it trains
+    data = data_of(table, 0)  # what will not do is told now, not when it trains
     task = _task(cut(name), Given(_digest(content, target.encode()), table), MLP((16,))).fitting(data)
     return replace(task, batch=usual_batch(len(data.x_train)))
 
@@ -138,7 +138,7 @@ def _keep(newest: Sequence[NetworkTask]) -> None:
     for task in newest:
         mine.pop(task.key, None)
         mine[task.key] = task
-    while len(mine) > max(KEPT, len(newest)) or (len(mine) > len(newest) and _bytes(mine) > MOST_BYTES):
+    while len(mine) > max(MOST_KEPT, len(newest)) or (len(mine) > len(newest) and _bytes(mine) > _MOST_BYTES):
         del mine[next(iter(mine))]
 
 

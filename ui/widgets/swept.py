@@ -9,50 +9,50 @@ import numpy as np
 import streamlit as st
 
 from core.symbolic.notation import symbol
-from experiments.network_sweep.spec import NetworkSweep, options_of
-from experiments.network_sweep.words import BEYOND, Outcome, at, notes, outcomes, said, table, won
+from experiments.network_sweep.spec import NetworkSweep, swept_options
+from experiments.network_sweep.words import BEYOND, Standing, at, outcomes, remarks, said, summary_rows, won
 from experiments.numbers import number
 from figures import netsweep, theme
 from figures.maps import Shade, Side
-from networks.training.sweep import Cell, Sweep
+from networks.training.sweep import Cell, TrainedGrid
 from optimizers import ENTRANTS
 
-COLOURS = theme.rule_colours(ENTRANTS)
-ABREAST = 3
+_COLOURS = theme.rule_colours(ENTRANTS)
+_ABREAST = 3
 QUIET = {"displayModeBar": False}
 
 
-def picture(page: str, view: NetworkSweep, found: Sweep) -> None:
+def sweep_picture(page: str, view: NetworkSweep, found: TrainedGrid) -> None:
     """Curves or tiles, then words."""
-    told, (first, *rest) = outcomes(view, found), drawn(view, found)
+    told, (first, *rest) = outcomes(view, found), _drawn(view, found)
     st.plotly_chart(first, key=f"{page}.first", config=QUIET)
     if rest:
-        places = st.columns(min(len(told), ABREAST))
+        places = st.columns(min(len(told), _ABREAST))
         for i, ((key, one), figure) in enumerate(zip(told.items(), rest, strict=True)):
-            place = places[i % ABREAST]
+            place = places[i % _ABREAST]
             place.plotly_chart(figure, key=f"{page}.tiles.{key}", config=QUIET)
             if one.best is not None:
                 link = urlencode(view.trained_at({key: at(found, one.best)}))
                 place.caption(f"[Train {ENTRANTS[key].title} at its best](networks?{link})")
-    words(view, found, told)
+    _words(view, found, told)
 
 
 @lru_cache(maxsize=4)  # a picture is looked at more often than it changes
-def drawn(view: NetworkSweep, found: Sweep) -> list[Any]:
+def _drawn(view: NetworkSweep, found: TrainedGrid) -> list[Any]:
     """The profile, or the scale of colours and every rule's tiles."""
     told, before, measure = outcomes(view, found), float(np.median(found.before[view.shows])), view.measure
     top = BEYOND * before if before > 0 and not measure.rises else math.inf
     shade = Shade(measure.title.lower(), not measure.rises, "diverged", top=top, rises=measure.rises)
-    options = options_of(view.lesson)
+    options = swept_options(view.lesson)
     sides = [Side(symbol(axis.name), options[axis.name].scale == "log") for axis in view.axes]
     if view.other is None:
         line = before if before > 0 or measure.rises else None
-        return [netsweep.profile(curves(view, found, told), sides[0], (view.lr.low, view.lr.high), shade, line)]
-    panels = [tiles(view, found, i, one) for i, one in enumerate(told.values())]
+        return [netsweep.sweep_profile(_curves(view, found, told), sides[0], (view.lr.low, view.lr.high), shade, line)]
+    panels = [_tiles(view, found, i, one) for i, one in enumerate(told.values())]
     return [netsweep.legend(panels, shade), *netsweep.tiles(panels, sides[0], sides[1], shade)]
 
 
-def curves(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> list[netsweep.Curve]:
+def _curves(view: NetworkSweep, found: TrainedGrid, told: dict[str, Standing]) -> list[netsweep.Curve]:
     """A line a rule, through what is trained."""
     (lrs,) = found.axes.values()
     made = []
@@ -62,7 +62,7 @@ def curves(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> list[n
         made.append(
             netsweep.Curve(
                 title,
-                COLOURS[key],
+                _COLOURS[key],
                 lrs[done],
                 one.low[done],
                 one.middle[done],
@@ -75,7 +75,7 @@ def curves(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> list[n
     return made
 
 
-def hint(view: NetworkSweep, found: Sweep, one: Outcome, place: Cell) -> str:
+def hint(view: NetworkSweep, found: TrainedGrid, one: Standing, place: Cell) -> str:
     """What the pointer is told of a place of the grid."""
     numbers = ", ".join(f"{symbol(name)} {number(value)}" for name, value in at(found, place).items())
     seeds, lost, measure = found.stopped.shape[-1], int(one.lost[place]), view.measure
@@ -89,7 +89,7 @@ def hint(view: NetworkSweep, found: Sweep, one: Outcome, place: Cell) -> str:
     return text
 
 
-def tiles(view: NetworkSweep, found: Sweep, entrant: int, one: Outcome) -> netsweep.Tiles:
+def _tiles(view: NetworkSweep, found: TrainedGrid, entrant: int, one: Standing) -> netsweep.Tiles:
     """A rule's cells; one that is not trained yet looks like its neighbour on the coarser grid."""
     shape, (across, up) = one.middle.shape, found.axes.values()
     every = [(place, found.standing_for((entrant, *place))) for place in np.ndindex(shape)]
@@ -108,12 +108,12 @@ def tiles(view: NetworkSweep, found: Sweep, entrant: int, one: Outcome) -> netsw
     )
 
 
-def words(view: NetworkSweep, found: Sweep, told: dict[str, Outcome]) -> None:
+def _words(view: NetworkSweep, found: TrainedGrid, told: dict[str, Standing]) -> None:
     """The verdict, the table, and what the pictures show and what they do not."""
     if best := won(view, found, told):
         st.markdown(f"**{best}**")
-    st.table(table(view, found, told))
+    st.table(summary_rows(view, found, told))
     places = {key: at(found, one.best) for key, one in told.items() if one.best is not None}
     if places and view.other is None:
         st.markdown(f"[Train each at its best, side by side](networks?{urlencode(view.trained_at(places))})")
-    st.caption(" ".join(notes(view, found, told)))
+    st.caption(" ".join(remarks(view, found, told)))

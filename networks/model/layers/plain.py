@@ -173,14 +173,14 @@ def _patches(x: np.ndarray, into: np.ndarray) -> None:
             part[:, :, :, 0 if j == 0 else -1] = 0
 
 
-SMALL, FEW = 1_000_000, 128
+_SMALL, _FEW = 1_000_000, 128
 """BLAS multiplies as they are, in half the time, matrices whose sizes multiply to less; fewer columns are not worth a call."""
 
 
 def _blocks(columns: int, others: int) -> list[slice]:
     """Columns in blocks of one size that are small with the other sizes, or all of them where the blocks would be narrow."""
-    many = SMALL // others
-    if not FEW <= many < columns:
+    many = _SMALL // others
+    if not _FEW <= many < columns:
         return [slice(0, columns)]
     wide = -(-columns // -(-columns // many))
     return [slice(at, at + wide) for at in range(0, columns, wide)]

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from streamlit.components.v2 import component
 
-from ui.components.transport import text_of
+from ui.components.transport import joined
 
-_part = partial(text_of, Path(__file__).parent)
+_part = partial(joined, Path(__file__).parent)
 _board = component(
     "ravine_board",
     html='<div class="board"></div>',

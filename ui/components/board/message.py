@@ -28,7 +28,7 @@ PANELS = (
 """Title, scale, what is drawn solid, and what dashed."""
 
 
-def pack(going: Ongoing, forks: Sequence[Ongoing] = ()) -> bytes:
+def board_message(going: Ongoing, forks: Sequence[Ongoing] = ()) -> bytes:
     """Curves against steps, a line a rule and a fork; and for data in the plane what each says of every point of it.
 
     Over several seeds a line is the median, with the quartiles around it, of the runs that have not diverged, as long as they

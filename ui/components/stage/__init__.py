@@ -9,14 +9,14 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from experiments.race.asked import wishes
-from experiments.schema import Check, either, flag, nothing, record, text, whole
-from ui.components.transport import text_of
+from experiments.schema import Check, either, flag, nothing, shaped, text, whole
+from ui.components.transport import joined
 from ui.received import received
 
 AHEAD = 10_000
 """A browser counts its requests one by one, and does not come so far before it is answered."""
 
-_part = partial(text_of, Path(__file__).parent)
+_part = partial(joined, Path(__file__).parent)
 _SCRIPTS = ("wire.js", "map.js", "curves.js", "band.js", "stage.js")
 _stage = component("ravine_stage", html=_part("stage.html"), css=_part("stage.css"), js=_part(*_SCRIPTS, "race.js"))
 _dissected = component(
@@ -54,4 +54,4 @@ def _asked(seq: int) -> Check:
     """The schema of a request, where the last that was granted had this number."""
     has = either(nothing, text(100))
     needed = {"seq": whole(0, seq + AHEAD), "values": wishes(), "released": flag}
-    return record(needed, {"structure": has, "field": has, "band": has})
+    return shaped(needed, {"structure": has, "field": has, "band": has})

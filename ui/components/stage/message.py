@@ -22,13 +22,13 @@ from ui.components.transport import packed
 GRID = 96
 """The map is computed at so many points along each side."""
 
-SMALL = 48
+_SMALL = 48
 """The maps of a band, likewise."""
 
 BAND = 400_000
 """Bytes that the paths of a band may take."""
 
-DEEP, FINE = 25, 560
+DEEP, _FINE = 25, 560
 """The losses of a band count from 1e-25, in so many steps a decade."""
 
 MOST_FRAMES = 1001
@@ -179,10 +179,10 @@ def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple
         "last": np.minimum(alive.sum(axis=2), len(rows) - 1).tolist(),
         "reach": reach,
         "deep": DEEP,
-        "fine": FINE,
+        "fine": _FINE,
     }
     parts = {"bandX": _placed(x, reach), "bandGap": _sized(gap), "bandGround": np.zeros(0, dtype=np.uint16)}
-    fields = [_field(surface, race.window, SMALL) for surface in dict.fromkeys(surfaces)]
+    fields = [_field(surface, race.window, _SMALL) for surface in dict.fromkeys(surfaces)]
     if len(fields) > 1:
         header["grounds"] = [
             {
@@ -196,7 +196,7 @@ def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple
             for floor, other, surface, (_, scale, _) in zip(floors.tolist(), made.races, surfaces, fields, strict=True)
         ]
         parts["bandGround"] = np.stack([heights for heights, _, _ in fields])
-    spans = [np.array(_field(surface, race.domain, SMALL)[2]) for surface in dict.fromkeys(surfaces)]
+    spans = [np.array(_field(surface, race.domain, _SMALL)[2]) for surface in dict.fromkeys(surfaces)]
     spans = spans * (len(surfaces) // len(spans))
     header["axes"] = [
         loss_axes(np.concatenate([g, others]), np.concatenate([a, rests]), bounded, tuple(span - floor))
@@ -217,7 +217,7 @@ def _sized(gap: np.ndarray) -> np.ndarray:
     """Losses as whole numbers with their sign, 0 for 0: the logarithm from 10^−DEEP on, FINE steps a decade."""
     size = np.nan_to_num(np.abs(gap), nan=np.inf)
     with np.errstate(divide="ignore"):
-        codes = np.clip(1 + ((np.log10(size) + DEEP) * FINE).round(), 1, 32767)
+        codes = np.clip(1 + ((np.log10(size) + DEEP) * _FINE).round(), 1, 32767)
     return np.where(size == 0, 0, np.copysign(codes, gap)).astype(np.int16)
 
 
