@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from core.words import quoted
-from experiments.control import SEPARATOR
 from experiments.experiment import Experiment, jsonable
 from experiments.host import heard
+from experiments.link import SEPARATOR
 
 
 def pages() -> list[str]:

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.words import quoted
-from experiments.control import SEPARATOR
+from experiments.link import Asked
 from optimizers import ENTRANTS, Entrant
 
 
@@ -18,13 +17,13 @@ def unable(objective: Any) -> str:
     return " ".join(filter(None, (one.rule.refusal(objective) for one in ENTRANTS.values())))
 
 
-def asked(rules: str, objective: Any) -> tuple[tuple[str, ...], list[str]]:
-    """The rules that are named in a link and can run, and a sentence for each other name."""
-    words = dict.fromkeys(word for word in rules.replace(",", SEPARATOR).split(SEPARATOR) if word)
-    offered, problems = able(objective), []
-    for word in words:
-        if word not in ENTRANTS:
-            problems.append(f"The link's rule {quoted(word)} is unknown: it is left out.")
-        elif word not in offered:
-            problems.append(f"The link's rule {quoted(word)} is left out: {ENTRANTS[word].rule.refusal(objective)}")
-    return tuple(word for word in words if word in offered), problems
+def rules_asked(link: Asked, objective: Any) -> tuple[str, ...]:
+    """The rules that a link names and that can run."""
+    offered = able(objective)
+
+    def refusal(word: str) -> str:
+        if word in offered:
+            return ""
+        return f"is left out: {ENTRANTS[word].rule.refusal(objective)}" if word in ENTRANTS else "is unknown: it is left out."
+
+    return link.words("rules", refusal)

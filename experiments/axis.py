@@ -11,7 +11,7 @@ from core.hyper import spread
 from core.surface import ANGLE
 from core.sweep import SINGLE, STARTS
 from core.words import quoted
-from experiments.control import SEPARATOR
+from experiments.link import SEPARATOR
 from experiments.race.spec import Race
 from optimizers import ENTRANTS
 

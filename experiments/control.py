@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from sys import intern
 from typing import Any, Self
 
 from core import Hyper
 from core.symbolic.notation import symbol
 from core.words import brief, cut, quoted
+from experiments.link import Asked
 from optimizers import ENTRANTS
-
-SEPARATOR = "~"  # needs no escape in a link, unlike the comma
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ class Numbered:
         kept = {k: v for k, v in merged.items() if k in known and v != known[k].hyper.default}
         return replace(self, numbers=tuple(sorted(kept.items())))  # type: ignore[type-var]
 
-    def reading(self, link: Mapping[str, str]) -> tuple[Self, list[str]]:
-        """The same with the numbers of a link that has nothing else, and a sentence for each that could not be granted."""
-        known, numbers, problems = self.known, {}, []
-        for name in sorted(link):
+    def reading(self, link: Asked) -> Self:
+        """The same with the numbers of a link of which nothing else is left to read."""
+        known, numbers = self.known, {}
+        for name in sorted(link.rest):
             if name not in known:
-                problems.append(f"The link's setting {quoted(name)} is unknown: it is ignored.")
+                link.problems.append(f"The link's setting {quoted(name)} is unknown: it is ignored.")
                 continue
-            try:
-                numbers[name] = known[name].read(link[name], name)
-            except ValueError as error:
-                problems.append(f"The link's {error}; {known[name].write(self[name])} is used instead.")
-        return self.having(numbers), problems
+            usual = self[name]
+            numbers[name] = link.granted(
+                name, partial(known[name].read, name=name), usual, f"{known[name].write(usual)} is used instead"
+            )
+        return self.having(numbers)

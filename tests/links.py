@@ -9,8 +9,8 @@ from experiments.axis import options_of
 from experiments.backprop.spec import FLAT_TASKS
 from experiments.backprop.spec import LOOK_CHOICES as OF_LOOKS
 from experiments.backprop.spec import OF_LOOKS as OF_LOOK
-from experiments.control import SEPARATOR
 from experiments.effects.spec import SHOWS
+from experiments.link import SEPARATOR
 from experiments.map.spec import COLOURS
 from experiments.network_sweep.spec import HOW_MANY, LR, beside
 from experiments.network_sweep.spec import swept_options as of_sweep

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from core import Hyper
 from core.words import quoted
 from experiments.able import able
 from experiments.control import Control, Numbered
+from experiments.link import Asked
 from networks import TASKS, NetworkTask
 from networks.analysis.backprop import fully_connected
 from networks.model.architectures import MLP
@@ -126,23 +128,12 @@ def read_look(link: Mapping[str, str], default: Look) -> tuple[Look, list[str]]:
     """What a link asks to look at, and a sentence for each thing in it that could not be granted."""
     if not link:
         return default, []
-    problems: list[str] = []
-    chosen = {}
-    for name, options in LOOK_CHOICES.items():
-        chosen[name] = link.get(name, getattr(default, name))
-        if chosen[name] not in options:
-            usual = getattr(default, name)
-            problems.append(f"The link's {name} {quoted(chosen[name])} is unknown: {usual} is shown instead.")
-            chosen[name] = usual
-    hidden = default.hidden
-    try:
-        hidden = read_hidden(link.get("hidden", hidden_text(hidden)))
-    except ValueError as error:
-        problems.append(f"The link's {error}; {hidden_text(hidden)} is shown instead.")
-    look, more = Look(hidden=hidden, **chosen).reading({name: link[name] for name in link.keys() - {*LOOK_CHOICES, "hidden"}})
-    problems += more
+    asked = Asked(link)
+    chosen: Any = {name: asked.choice(name, options, getattr(default, name)) for name, options in LOOK_CHOICES.items()}
+    hidden = asked.granted("hidden", read_hidden, default.hidden, f"{hidden_text(default.hidden)} is shown instead")
+    look = Look(hidden=hidden, **chosen).reading(asked)
     for name, most in look.most.items():
         if look[name] > most:
             allowed = f"it must be from 1 to {most} in this network"
-            problems.append(f"The link's {name} = {look[name]:g} is not allowed: {allowed}; {most} is used instead.")
-    return look, problems
+            asked.problems.append(f"The link's {name} = {look[name]:g} is not allowed: {allowed}; {most} is used instead.")
+    return look, asked.problems

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
-from core.words import quoted
 from experiments.axis import Axis, axis_of, checked_axis, options_of
+from experiments.link import Asked, split_link
 from experiments.race.controls import DEFAULT, TUNED
-from experiments.race.spec import Race, read_link
+from experiments.race.spec import Race, read_race
 
 SHOWS = {"final": "Final loss", "steps": "Steps to threshold"}
 """What the profile may tell."""
@@ -41,28 +42,14 @@ class Effect:
 
 def read_effect(link: Mapping[str, str], default: Effect) -> tuple[Effect, list[str]]:
     """The effect a link asks for, and a sentence for each thing in it that could not be granted."""
-    race, problems = read_link({k: v for k, v in link.items() if k not in ("number", "rule", "at", "shows")}, default.race)
+    own, rest = split_link(link, ("number", "rule", "at", "shows"))
+    race, problems = read_race(rest, default.race)
     race = replace(race, lrs=DEFAULT) if race.lrs == TUNED else race
-    options = options_of(race)
+    asked, options = Asked(own, problems), options_of(race)
     axis = default.axis if default.axis.name in options else axis_of("lr", options)
-    if "number" in link:
-        try:
-            axis = checked_axis("number", link["number"], options)
-        except ValueError as error:
-            problems.append(f"The link's {error}; {axis.name} is shown instead.")
-    rule = link.get("rule", default.rule)
-    if rule not in race.entrants:
-        if "rule" in link:
-            problems.append(f"The link's rule {quoted(rule)} is not in the race: {race.entrants[0]} is drawn instead.")
-        rule = race.entrants[0]
-    shows = link.get("shows", default.shows)
-    if shows not in SHOWS:
-        problems.append(f"The link's shows {quoted(shows)} is unknown: {default.shows} is shown instead.")
-        shows = default.shows
-    at = None
-    if "at" in link:
-        try:
-            at = options[axis.name].named("at").check(link["at"])
-        except ValueError as error:
-            problems.append(f"The link's {error}; it is left out.")
-    return Effect(race, axis, rule, at, shows), problems
+    axis = asked.granted("number", partial(checked_axis, "number", options=options), axis, f"{axis.name} is shown instead")
+    rule = default.rule if "rule" not in own and default.rule in race.entrants else race.entrants[0]
+    rule = asked.choice("rule", race.entrants, rule, "is not in the race", "drawn")
+    shows = asked.choice("shows", SHOWS, default.shows)
+    at = asked.granted("at", options[axis.name].named("at").check, None, "it is left out")
+    return Effect(race, axis, rule, at, shows), asked.problems

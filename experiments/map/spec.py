@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from core.words import quoted
 from experiments.axis import Axis, checked_axis, options_of, usual
-from experiments.control import SEPARATOR
+from experiments.link import SEPARATOR, Asked, split_link
 from experiments.race.controls import DEFAULT, TUNED
-from experiments.race.spec import Race, read_link
+from experiments.race.spec import Race, read_race
 
 
 @dataclass(frozen=True)
@@ -58,33 +59,22 @@ class Map:
 
 def read_map(link: Mapping[str, str], default: Map) -> tuple[Map, list[str]]:
     """The map a link asks for, and a sentence for each thing in it that could not be granted."""
-    own = ("across", "up", "colour", "cell")
-    race, problems = read_link({k: v for k, v in link.items() if k not in own}, default.race)
+    own, rest = split_link(link, ("across", "up", "colour", "cell"))
+    race, problems = read_race(rest, default.race)
     race = replace(race, lrs=DEFAULT) if race.lrs == TUNED else race  # every cell its own terms: nothing to tune
-    colour = link.get("colour", default.colour)
-    if colour not in COLOURS:
-        problems.append(f"The link's colour {quoted(colour)} is unknown: {default.colour} is shown instead.")
-        colour = default.colour
-    options = options_of(race)
-    axes: dict[str, Axis | None] = {"across": None, "up": None}
-    for side in axes:
-        if side in link:
-            try:
-                axes[side] = checked_axis(side, link[side], options)
-            except ValueError as error:
-                problems.append(f"The link's {error}; another number is shown instead.")
-    across, up = axes["across"], axes["up"]
+    asked, options = Asked(own, problems), options_of(race)
+    colour = asked.choice("colour", COLOURS, default.colour)
+    across, up = (
+        asked.granted(side, partial(checked_axis, side, options=options), None, "another number is shown instead")
+        for side in ("across", "up")
+    )
     if across and up and across.name == up.name:
-        problems.append(f"The link's axes are both {across.name}: another number goes up instead.")
+        asked.problems.append(f"The link's axes are both {across.name}: another number goes up instead.")
         up = None
     across = across or usual(default.across, options, up)
     view = Map(race, across, up or usual(default.up, options, across), colour)
-    if "cell" in link:
-        try:
-            view = replace(view, cell=checked_cell(link["cell"], view))
-        except ValueError as error:
-            problems.append(f"The link's {error}; none is played.")
-    return view, problems
+    cell = asked.granted("cell", partial(checked_cell, view=view), None, "none is played")
+    return replace(view, cell=cell), asked.problems
 
 
 def checked_cell(text: str, view: Map) -> Chosen:

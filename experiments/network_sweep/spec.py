@@ -1,7 +1,7 @@
 """A sweep over a network: a lesson's rules along lr, and one more number. A frozen, hashable spec that is also its link."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -10,10 +10,11 @@ import numpy as np
 
 from core import Hyper
 from core.hosting.jobs import Work
-from core.words import cut, quoted
+from core.words import cut
 from experiments.axis import Axis, checked_axis, values_of
 from experiments.budget import Way, counted, duration, fewer, refusal
 from experiments.job import Job
+from experiments.link import Asked, split_link
 from experiments.training.spec import OF_LESSONS, STEPS, Lesson, read_lesson
 from networks import TASKS, NetworkTask
 from networks.training.cost import Cost, sweep_cost
@@ -105,37 +106,32 @@ def read_sweep(
     link: Mapping[str, str], default: NetworkSweep, tasks: Mapping[str, NetworkTask] = TASKS
 ) -> tuple[NetworkSweep, list[str]]:
     """The sweep a link asks for, of one of the `tasks`, and a sentence for each thing in it that could not be granted."""
-    own = ("axis", "other", "values", "shows")
-    lesson, problems = read_lesson({name: text for name, text in link.items() if name not in own}, default.lesson, tasks)
+    own, rest = split_link(link, ("axis", "other", "values", "shows"))
+    lesson, problems = read_lesson(rest, default.lesson, tasks)
+    asked = Asked(own, problems)
     if len(lesson.rules) > MOST_SWEPT:
-        problems.append(f"The link asks for {len(lesson.rules)} rules: the first {MOST_SWEPT} are swept.")
+        asked.problems.append(f"The link asks for {len(lesson.rules)} rules: the first {MOST_SWEPT} are swept.")
         lesson = replace(lesson, rules=lesson.rules[:MOST_SWEPT]).having({})
-    if lesson[STEPS.name] > MOST_STEPS:
-        problems.append(f"The link's steps = {lesson[STEPS.name]:g} are too many for a sweep: {MOST_STEPS} are used instead.")
+    if (steps := lesson[STEPS.name]) > MOST_STEPS:
+        asked.problems.append(f"The link's steps = {steps:g} are too many for a sweep: {MOST_STEPS} are used instead.")
         lesson = lesson.having({STEPS.name: MOST_STEPS})
-    options = swept_options(lesson)
-    axes: dict[str, Axis | None] = {"axis": default.lr, "other": default.other if not link else None}
-    for side, offered in (("axis", {LR.name: options[LR.name]}), ("other", beside(options))):
-        if side in link:
-            try:
-                axes[side] = checked_axis(side, link[side], offered)
-            except ValueError as error:
-                problems.append(f"The link's {error}; it is left out.")
-    lr, other = axes["axis"] or LR, axes["other"]
+    options, left_out = swept_options(lesson), "it is left out"
+    lr = asked.granted("axis", partial(checked_axis, "axis", options={LR.name: options[LR.name]}), default.lr, left_out)
+    other = asked.granted(
+        "other", partial(checked_axis, "other", options=beside(options)), None if link else default.other, left_out
+    )
     allowed = HOW_MANY[other is not None]
     many = default.many if default.many in allowed else allowed[0]
-    if "values" in link:
-        if link["values"] in map(str, allowed):
-            many = int(link["values"])
-        else:
-            said = f"it must be one of {', '.join(map(str, allowed))}; {many} is used instead"
-            problems.append(f"The link's values = {cut(link['values'])} is not allowed: {said}.")
-    shows = link.get("shows", default.shows)
-    if shows not in measures_of(lesson.work):
-        if "shows" in link:
-            problems.append(f"The link's shows {quoted(shows)} is unknown here: {default.shows} is shown instead.")
-        shows = next(iter(MEASURES))
-    return NetworkSweep(lesson, lr, other, many, shows), problems
+    many = asked.granted("values", partial(_checked_many, allowed=allowed), many, f"{many} is used instead")
+    offered = measures_of(lesson.work)
+    shows = default.shows if default.shows in offered else next(iter(MEASURES))
+    return NetworkSweep(lesson, lr, other, many, asked.choice("shows", offered, shows, "is unknown here")), asked.problems
+
+
+def _checked_many(text: str, allowed: Collection[int]) -> int:
+    if text not in (words := [str(many) for many in allowed]):
+        raise ValueError(f"values = {cut(text)} is not allowed: it must be one of {', '.join(words)}")
+    return int(text)
 
 
 def beside(options: Mapping[str, Hyper]) -> dict[str, Hyper]:

@@ -6,7 +6,7 @@ from experiments.experiment import Experiment, Report
 from experiments.race.controls import EACH
 from experiments.race.ranking import places, results
 from experiments.race.run import trajectories
-from experiments.race.spec import Race, read_link
+from experiments.race.spec import Race, read_race
 from experiments.race.words import lesson, verdict
 from optimizers import ENTRANTS
 
@@ -42,4 +42,4 @@ def report(race: Race) -> Report:
     return Report(rows, [lesson(race), verdict(found, race, surface, start)], series)
 
 
-EXPERIMENT = Experiment("race", _FIRST, read_link, report)
+EXPERIMENT = Experiment("race", _FIRST, read_race, report)

@@ -7,9 +7,9 @@ from typing import Any
 
 from core import DRIVER, SCHEDULES, Schedule, Surface
 from core.surface import ANGLE, Point
-from core.words import quoted
-from experiments.able import asked
-from experiments.control import SEPARATOR, Control, Numbered
+from experiments.able import rules_asked
+from experiments.control import Control, Numbered
+from experiments.link import SEPARATOR, Asked, parts
 from experiments.race.controls import (
     AGE,
     EACH,
@@ -176,68 +176,40 @@ class Race(Numbered):
         return link | {name: shown[name].write(value) for name, value in self.numbers if name in shown}
 
 
-def read_link(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
+def read_race(link: Mapping[str, str], default: Race) -> tuple[Race, list[str]]:
     """The race a link asks for, and a sentence for each thing in it that could not be granted; the default where it is silent.
 
     A link that names its rules is a whole race: the numbers it leaves out have their plain defaults, not the default race's.
     """
     if not link:
         return default, []
-    problems: list[str] = []
-
-    def choice(name: str, options: Mapping[str, Any] | tuple[str, ...], fallback: str) -> str:
-        asked = link.get(name, fallback)
-        if asked in options:
-            return asked
-        problems.append(f"The link's {name} {quoted(asked)} is unknown: {fallback} is shown instead.")
-        return fallback
-
-    def place(name: str, length: int) -> tuple[float, ...] | None:
-        if name not in link:
-            return None
-        try:
-            return checked_place(name, link[name].replace(",", SEPARATOR).split(SEPARATOR), length)
-        except ValueError as error:
-            problems.append(f"The link's {error}; the surface's own is used instead.")
-            return None
-
-    def words(name: str, options: Collection[str]) -> tuple[str, ...]:
-        found = tuple(dict.fromkeys(word for word in link.get(name, "").replace(",", SEPARATOR).split(SEPARATOR) if word))
-        problems.extend(
-            f"The link's {name} {quoted(word)} is unknown: it is left out." for word in found if word not in options
-        )
-        return tuple(word for word in found if word in options)
-
-    def paused() -> int | None:
-        if "step" not in link:
-            return None
-        try:
-            return checked_step(link["step"])
-        except ValueError as error:
-            problems.append(f"The link's {error}; it plays from the start instead.")
-            return None
-
-    surface = choice("surface", SURFACES, default.surface)
-    entrants, wrong = asked(link.get("rules", ""), SURFACES[surface])
-    problems += wrong
+    asked = Asked(link)
+    surface = asked.choice("surface", SURFACES, default.surface)
+    entrants = rules_asked(asked, SURFACES[surface])
     if len(entrants) > MOST_ENTRANTS:
-        problems.append(f"The link asks for {len(entrants)} rules: the first {MOST_ENTRANTS} are shown.")
+        asked.problems.append(f"The link asks for {len(entrants)} rules: the first {MOST_ENTRANTS} are shown.")
     if link.get("rules") and not entrants:
-        problems.append("The link names no rule that can run: the usual ones are shown instead.")
+        asked.problems.append("The link names no rule that can run: the usual ones are shown instead.")
     base = Race(surface, entrants[:MOST_ENTRANTS]) if entrants else default
+
+    def place(name: str, length: int) -> Any:
+        own = "the surface's own is used instead"
+        return asked.granted(name, lambda text: checked_place(name, parts(text), length), None, own)
+
+    def known(name: str, words: Collection[str]) -> tuple[str, ...]:
+        return asked.words(name, lambda word: "" if word in words else "is unknown: it is left out.")
+
     race = Race(
         surface=surface,
         entrants=base.entrants,
-        lrs=choice("lrs", PROTOCOLS, base.lrs),
-        schedule=choice("schedule", SCHEDULES, base.schedule),
+        lrs=asked.choice("lrs", PROTOCOLS, base.lrs),
+        schedule=asked.choice("schedule", SCHEDULES, base.schedule),
         numbers=base.numbers,
-        start=place("start", 2),  # type: ignore[arg-type]
-        view=place("view", 4),  # type: ignore[arg-type]
-        look=words("look", LOOKS),
-        hidden=words("hidden", base.entrants),
-        tuning=choice("tuning", TUNINGS, base.tuning),
-        step=paused(),
+        start=place("start", 2),
+        view=place("view", 4),
+        look=known("look", LOOKS),
+        hidden=known("hidden", base.entrants),
+        tuning=asked.choice("tuning", TUNINGS, base.tuning),
+        step=asked.granted("step", checked_step, None, "it plays from the start instead"),
     )
-    taken = {"surface", "rules", "lrs", "schedule", "start", "view", "look", "hidden", "tuning", "step"}
-    race, more = race.reading({name: text for name, text in link.items() if name not in taken})
-    return race, problems + more
+    return race.reading(asked), asked.problems

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from core import SCHEDULES, Hyper
-from core.words import cut, quoted
-from experiments.able import asked
-from experiments.control import SEPARATOR, Control, Numbered
+from core.words import cut
+from experiments.able import rules_asked
+from experiments.control import Control, Numbered
+from experiments.link import SEPARATOR, Asked
 from networks import TASKS, NetworkTask
 from networks.data.augment import Augmentation
 from networks.data.prepare import Preparation
@@ -303,27 +304,21 @@ def read_lesson(link: Mapping[str, str], default: Lesson, tasks: Mapping[str, Ne
     """The lesson a link asks for, of one of the `tasks`, and a sentence for each thing in it that could not be granted."""
     if not link:
         return default, []
-    problems: list[str] = []
-    key, task = link.get("task", default.task), default.origin
-    if key in tasks:
-        task = tasks[key]
-    elif key.startswith(GIVEN):
-        problems.append(f"The link's task is from a file that is yours to bring: {task.key} is shown instead.")
-    elif key != task.key:
-        problems.append(f"The link's task {quoted(key)} is unknown: {task.key} is shown instead.")
-    rules, wrong = asked(link.get("rules", ""), task.model)
-    problems += wrong
+    asked = Asked(link)
+    task = tasks.get(default.task, default.origin)
+    key = asked.rest.get("task", "")
+    if key.startswith(GIVEN) and key not in {*tasks, task.key}:
+        asked.problems.append(f"The link's task is from a file that is yours to bring: {task.key} is shown instead.")
+        del asked.rest["task"]
+    key = asked.choice("task", {*tasks, task.key}, task.key)
+    task = tasks.get(key, task)
+    rules = rules_asked(asked, task.model)
     lesson = replace(Lesson(task.key, rules[:MOST_RULES]) if rules else default, choices=()).learning(task)
     names = {choice.name for choice in lesson.offered} | ({HIDDEN} if lesson.deep else set())
-    for name in sorted(link.keys() & names):
-        lesson = _granted(problems, lesson, partial(lesson.choosing, {name: link[name]}))
-    lesson, more = lesson.reading({name: link[name] for name in link.keys() - names - {"task", "rules"}})
-    return lesson, problems + more
+    for name in sorted(asked.rest.keys() & names):
+        lesson = asked.granted(name, partial(_choosing, lesson, name), lesson, "it is left as it is")
+    return lesson.reading(asked), asked.problems
 
 
-def _granted(problems: list[str], lesson: Lesson, wish: Callable[[], Lesson]) -> Lesson:
-    try:
-        return wish()
-    except ValueError as error:
-        problems.append(f"The link's {error}; it is left as it is.")
-        return lesson
+def _choosing(lesson: Lesson, name: str, word: str) -> Lesson:
+    return lesson.choosing({name: word})

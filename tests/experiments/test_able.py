@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from experiments import able as offers
-from experiments.able import able, asked, unable
+from experiments.able import able, rules_asked, unable
+from experiments.link import Asked
 from experiments.training.experiment import EXPERIMENT
 from networks import TASKS
 from optimizers import ENTRANTS
@@ -39,12 +40,14 @@ def test_elsewhere_it_is_not_and_it_is_said_why():
 
 def test_a_link_that_asks_for_it_is_told_so():
     first, second, *_ = ENTRANTS
-    assert asked(f"{second},{first}~{second}~nobody~bent", MODEL) == (
-        (second, first),
-        ["The link's rule “nobody” is unknown: it is left out.", f"The link's rule “bent” is left out: {WHY}"],
-    )
-    assert asked("bent", SURFACE) == (("bent",), [])
-    assert asked("", SURFACE) == ((), [])
+    link = Asked({"rules": f"{second},{first}~{second}~nobody~bent"})
+    assert rules_asked(link, MODEL) == (second, first)
+    assert link.problems == [
+        "The link's rule “nobody” is unknown: it is left out.",
+        f"The link's rule “bent” is left out: {WHY}",
+    ]
+    assert rules_asked(Asked({"rules": "bent"}), SURFACE) == ("bent",)
+    assert rules_asked(Asked({}), SURFACE) == ()
     lesson, problems = EXPERIMENT.read({"rules": f"bent~{first}"}, EXPERIMENT.first)
     assert lesson.rules == (first,)
     assert problems == [f"The link's rule “bent” is left out: {WHY}"]

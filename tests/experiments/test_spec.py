@@ -10,7 +10,7 @@ from core import SCHEDULES
 from experiments.race.asked import asked_for
 from experiments.race.controls import EACH, PROTOCOLS, SHARED, every_control
 from experiments.race.run import trajectories
-from experiments.race.spec import MOST_ENTRANTS, Race, read_link
+from experiments.race.spec import MOST_ENTRANTS, Race, read_race
 from optimizers import ENTRANTS
 from surfaces import SURFACES
 
@@ -19,13 +19,13 @@ EVERY = tuple(ENTRANTS)[:MOST_ENTRANTS]
 
 
 def restored(race: Race) -> Race:
-    again, problems = read_link(race.link(), DEFAULT)
+    again, problems = read_race(race.link(), DEFAULT)
     assert problems == []
     return again
 
 
 def test_an_empty_link_is_the_default():
-    assert read_link({}, DEFAULT) == (DEFAULT, [])
+    assert read_race({}, DEFAULT) == (DEFAULT, [])
 
 
 @pytest.mark.parametrize("surface", SURFACES)
@@ -88,7 +88,7 @@ BAD = [
 
 @pytest.mark.parametrize(("link", "sentence"), BAD, ids=[str(link)[:40] for link, _ in BAD])
 def test_a_bad_link_gets_one_sentence_and_loses_nothing_else(link, sentence):
-    race, problems = read_link({"surface": "ravine", "rules": "sgd~adam", "noise": "0.5", **link}, DEFAULT)
+    race, problems = read_race({"surface": "ravine", "rules": "sgd~adam", "noise": "0.5", **link}, DEFAULT)
     assert len(problems) == 1
     assert sentence in problems[0]
     assert problems[0].count("\n") == 0
@@ -129,11 +129,11 @@ def test_a_wish_that_fails_is_called_as_its_label_is():
 
 def test_a_link_without_rules_changes_the_default_race_and_one_with_rules_is_whole():
     assert DEFAULT.numbers
-    moved, problems = read_link({"start": "0~0"}, DEFAULT)
+    moved, problems = read_race({"start": "0~0"}, DEFAULT)
     assert (moved, problems) == (replace(DEFAULT, start=(0.0, 0.0)), [])
-    cleared, problems = read_link({"surface": DEFAULT.surface, "rules": "", "lrs": DEFAULT.lrs}, DEFAULT)
+    cleared, problems = read_race({"surface": DEFAULT.surface, "rules": "", "lrs": DEFAULT.lrs}, DEFAULT)
     assert (cleared, problems) == (DEFAULT, [])
-    whole, _ = read_link({"rules": "sgd~adam"}, DEFAULT)
+    whole, _ = read_race({"rules": "sgd~adam"}, DEFAULT)
     assert whole.numbers == ()
 
 
@@ -195,7 +195,7 @@ def test_a_preset_keeps_its_own_decay():
 
 def test_where_it_was_paused_survives_the_link_until_something_else_is_chosen():
     race = Race("ravine", ("sgd",), step=12)
-    assert read_link(race.link(), Race("booth", ("adam",))) == (race, [])
+    assert read_race(race.link(), Race("booth", ("adam",))) == (race, [])
     assert race.choosing("ravine", ("sgd",), race.lrs, race.schedule).step == 12
     assert race.choosing("booth", ("sgd",), race.lrs, race.schedule).step is None
     assert asked_for(race, {"step": None})[0].step is None

@@ -9,7 +9,7 @@ from core import simulate
 from experiments.race.controls import DEFAULT, SHARED, TRIED, TUNED, TUNINGS
 from experiments.race.ranking import cells, results
 from experiments.race.run import trajectories, tried
-from experiments.race.spec import Race, read_link
+from experiments.race.spec import Race, read_race
 from experiments.race.standings import LENGTHS, standings
 from experiments.race.words import verdict
 from optimizers import ENTRANTS
@@ -81,11 +81,11 @@ def test_the_best_of_the_tries_runs(key, tuning):
 
 def test_tuning_survives_the_link_and_takes_its_sliders_away():
     race = replace(RACE, tuning="pairs")
-    assert read_link(race.link(), RACE) == (race, [])
+    assert read_race(race.link(), RACE) == (race, [])
     ids = [control.id for control in race.controls.values()]
     assert "adam.beta1" not in ids
     assert "adam.beta2" in ids
-    _, problems = read_link({**race.link(), "tuning": "magic"}, RACE)
+    _, problems = read_race({**race.link(), "tuning": "magic"}, RACE)
     assert problems == ["The link's tuning “magic” is unknown: grid is shown instead."]
 
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from experiments.race.run import trajectories
-from experiments.race.spec import Race, read_link
+from experiments.race.spec import Race, read_race
 from networks.data.text_table import csv_table
 from tests.browser import ROOT, chromium, grasp, server, settle, stage, wait_for
 from tests.lookalikes import LOOKALIKES
@@ -123,7 +123,7 @@ def test_it_stops_at_the_end_and_loops_when_asked(opened):
 def test_what_is_drawn_is_what_was_computed(opened):
     """The head on the screen is where the projection of the last position is, to a pixel."""
     link = {"surface": "ravine", "rules": "sgd~adam", "lrs": "each", "sgd.lr": "0.015", "adam.lr": "0.1", "ravine.kappa": "100"}
-    race, _ = read_link(link, Race("ravine", ("sgd",)))
+    race, _ = read_race(link, Race("ravine", ("sgd",)))
     page = opened(RAVINE)
     page.locator(".scrub").fill("37")
     width = stage(page, "stage.map.w")
@@ -168,7 +168,7 @@ def test_a_grasped_slider_moves_the_picture_without_the_server(opened, control):
         value = stage(page, f"stage.data.shown['{control}']")
         assert float(stage(page, f"stage.inputs['{control}'].number.value")) == pytest.approx(value, rel=1e-5)
         link = {**dict(parse_qsl(RAVINE[1:])), control: f"{value:.12g}"}
-        race, _ = read_link(link, Race("ravine", ("sgd",)))
+        race, _ = read_race(link, Race("ravine", ("sgd",)))
         for r, run in enumerate(trajectories(race).values()):
             assert stage(page, f"stage.data.runs[{r}].stopped") == (int(run.stopped[0]) if run.diverged[0] else None)
             if run.diverged[0]:
@@ -557,7 +557,7 @@ def test_the_anatomy_shows_the_numbers_of_the_step_at_hand(opened):
     step = page.locator(".charts > div", has_text="Size of each coordinate")
     assert "x 6.56852 lr" in step.inner_text()
     assert "most 6.56852 lr (x) at step 12" in step.inner_text()
-    race, _ = read_link(
+    race, _ = read_race(
         {"surface": "plane", "rules": "adam", "lrs": "each", "adam.lr": "0.1", "steps": "40", "age": "1e6"}, EMPTY
     )
     run = trajectories(race)["adam"]
