@@ -125,25 +125,14 @@ def sweep(
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
     """
     grid = {name: _axis(name, values) for name, values in axes.items()}
-    if not grid or not all(len(values) for values in grid.values()):
-        raise ValueError("axes is empty: allowed is one name or more, each with its values")
-    shape = tuple(len(values) for values in grid.values())
-    if paired and len(set(shape)) > 1:
-        raise ValueError(f"axes have {', '.join(map(str, shape))} values: allowed is as many for each, as they are paired")
+    shape, flat = _cells(grid, paired)
     job = partial(_course, rule, objective, start=start, hypers=dict(hypers or {}), settings=settings)
     course = job({name: np.array([values.min(), values.max()]) for name, values in grid.items()})  # bad ones are told now
-    flat = grid
-    if paired:
-        shape = shape[:1]
-    else:
-        flat = dict(zip(grid, (a.ravel() for a in np.meshgrid(*grid.values(), indexing="ij")), strict=True))
     chunks = [slice(at, at + RUNS) for at in range(0, math.prod(shape), RUNS)]
     pieces = [{name: values[chunk] for name, values in flat.items()} for chunk in chunks]
     work = partial(shared, processes=processes) if processes > 1 and len(pieces) > 1 else in_turn
 
-    surfaces: Callable[[], Family] | None = None
-    if isinstance(objective, Surface):
-        surfaces = partial(objective.across, **{name: flat[name] for name in (*objective.hypers, ANGLE.name) if name in flat})
+    surfaces = _family(objective, flat)
     if within is not None:
         threshold = (surfaces().floor if surfaces else 0.0) + within
 
@@ -166,6 +155,25 @@ def sweep(
         return counts[key]
 
     return Sweep(grid, course.steps, found.final, found.best, found.stopped, found.x, counted, surfaces)
+
+
+def _family(objective: Any, flat: Mapping[str, np.ndarray]) -> Callable[[], Family] | None:
+    """Makes the surface of every cell, where the objective is one."""
+    if not isinstance(objective, Surface):
+        return None
+    return partial(objective.across, **{name: flat[name] for name in (*objective.hypers, ANGLE.name) if name in flat})
+
+
+def _cells(grid: Mapping[str, np.ndarray], paired: bool) -> tuple[tuple[int, ...], dict[str, np.ndarray]]:
+    """The shape of the results, and for each axis its value in every cell, in a row."""
+    shape = tuple(len(values) for values in grid.values())
+    if not shape or not math.prod(shape):
+        raise ValueError("axes is empty: allowed is one name or more, each with its values")
+    if not paired:
+        return shape, dict(zip(grid, (a.ravel() for a in np.meshgrid(*grid.values(), indexing="ij")), strict=True))
+    if len(set(shape)) > 1:
+        raise ValueError(f"axes have {', '.join(map(str, shape))} values: allowed is as many for each, as they are paired")
+    return shape[:1], dict(grid)
 
 
 def along(

@@ -133,6 +133,20 @@ def test_no_two_modules_define_the_same_public_name():
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
 
 
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_files_and_functions_are_short(part):
+    most = 100 if part == "pages" else 400
+    long = {str(f.relative_to(ROOT)): n for f in files(part) if (n := len(f.read_text().splitlines())) > most}
+    assert long == {}
+    functions = {
+        f"{file.relative_to(ROOT)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for file in files(part)
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: lines for name, lines in functions.items() if lines > 60} == {}
+
+
 def test_public_names_are_seen():
     assert told_at_top("A, B = 1, 2\n_C: int = 3\nD: int = 4\ndef e(): f = 1\nclass G: h = 1") == {"A", "B", "D", "e", "G"}
 

@@ -1,5 +1,6 @@
 """Tables of inputs and targets, and what is done to them before a training: split, filled, scaled, as tensors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
 
@@ -154,22 +155,12 @@ def data_of(table: Table, seed: int, preparation: Preparation = Preparation()) -
     """
     wanted, y, notes = preparation, table.y, []
     scaling = table.scaling if wanted.scaling == "own" else wanted.scaling
-    if table.vocabulary and (scaling != "none" or wanted.outliers != "keep" or wanted.noise):
-        raise ValueError("tokens are not measurements: allowed are no scaling, no clipping of outliers and no noise")
-    if wanted.balance == "oversample" and not table.classes:
-        raise ValueError("balance = 'oversample' is not allowed: the target is a number, so there are no classes to balance")
+    _check_admitted(table, wanted, scaling)
     train, val, test = split(table, seed, fold=wanted.fold, folds=wanted.folds)
     parts = [table.x[rows] for rows in (train, val, test)]
     file, hot, told = table if isinstance(table, FileTable) else None, None, ()
     if file and file.columns:
-        gone, measured, words = parted(file.columns, parts[0])
-        hot, levels = one_hot([file.columns[i] for i in words], [part[:, words] for part in parts])
-        parts = [part[:, measured] for part in parts]
-        gaps = np.sum([np.isnan(part).sum(axis=0) for part in parts], axis=0).tolist()
-        filled = [f"{gap} missing, filled with the median; " if gap else "" for gap in gaps]
-        became = {i: f"left out: it {why}" for i, why in gone.items()} | dict(zip(words, levels, strict=True))
-        became |= {i: f"{gap}{SCALED[scaling]}" for i, gap in zip(measured, filled, strict=True)}
-        told = tuple((cut(column.name), column.read, became[i]) for i, column in enumerate(file.columns))
+        parts, hot, told = _encoded(file.columns, parts, scaling)
     missing = sum(int(np.isnan(part).sum()) for part in parts)
     if missing:
         parts = _filled(parts)
@@ -212,6 +203,27 @@ def data_of(table: Table, seed: int, preparation: Preparation = Preparation()) -
         notes=tuple(notes),
         told=told,
     )
+
+
+def _check_admitted(table: Table, wanted: Preparation, scaling: str) -> None:
+    if table.vocabulary and (scaling != "none" or wanted.outliers != "keep" or wanted.noise):
+        raise ValueError("tokens are not measurements: allowed are no scaling, no clipping of outliers and no noise")
+    if wanted.balance == "oversample" and not table.classes:
+        raise ValueError("balance = 'oversample' is not allowed: the target is a number, so there are no classes to balance")
+
+
+def _encoded(
+    columns: Sequence[Column], parts: list[np.ndarray], scaling: str
+) -> tuple[list[np.ndarray], list[np.ndarray], tuple[tuple[str, str, str], ...]]:
+    """The measured columns of each set, those that words became, and for every column its name, kind and what became of it."""
+    gone, measured, words = parted(columns, parts[0])
+    hot, levels = one_hot([columns[i] for i in words], [part[:, words] for part in parts])
+    parts = [part[:, measured] for part in parts]
+    gaps = np.sum([np.isnan(part).sum(axis=0) for part in parts], axis=0).tolist()
+    filled = [f"{gap} missing, filled with the median; " if gap else "" for gap in gaps]
+    became = {i: f"left out: it {why}" for i, why in gone.items()} | dict(zip(words, levels, strict=True))
+    became |= {i: f"{gap}{SCALED[scaling]}" for i, gap in zip(measured, filled, strict=True)}
+    return parts, hot, tuple((cut(column.name), column.read, became[i]) for i, column in enumerate(columns))
 
 
 def in_deviations(y: np.ndarray, train: np.ndarray, name: str) -> tuple[np.ndarray, str]:

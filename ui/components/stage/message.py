@@ -53,22 +53,17 @@ def pack(
     (GRID, GRID) uint16, the map's heights. While nothing is dragged also slope (runs, frames), the gradient norm. With a
     slider `grasped`, its band too (see `_band`). A race of one rule may be `dissected`: see `experiments.anatomy.run`.
     """
-    surface = race.landscape
-    steps = next(iter(runs.values())).steps
+    steps, known = next(iter(runs.values())).steps, wish or {}
     dragged = wish is not None and not wish.get("released")
     stride = -(-steps // (MOST_FRAMES - 1)) if dragged else 1
     rows = np.minimum(np.arange(-(-steps // stride) + 1) * stride, steps)
-    x = np.stack([run.x[rows, 0] for run in runs.values()])
-    floor = ranking.floor_of(surface)
-    gap = surface.above([run.value[rows, 0] for run in runs.values()])
-    alive = rows < np.array([run.stopped[0] for run in runs.values()])[:, None]
-    heights, scale, _ = _field(surface, race.window, GRID)
-    *_, span = _field(surface, race.domain, GRID)  # the curves do not depend on where the map looks
+    arrays = {
+        "x": np.stack([run.x[rows, 0] for run in runs.values()]),
+        "gap": race.landscape.above([run.value[rows, 0] for run in runs.values()]),
+    }
     structure = _digest((race.surface, race.entrants, race.lrs, race.schedule, race.tuning))
-    field_id = _digest((surface, race.window))
-    found = ranking.results(runs, {key: ENTRANTS[key].title for key in runs}, race)
-    place = ranking.places(found)
-    header: dict[str, Any] = {
+    field_id = _digest((race.landscape, race.window))
+    header = {
         "seq": seq,
         "key": _digest((race, tuple(problems), stride)),
         "structure": structure,
@@ -76,12 +71,40 @@ def pack(
         "steps": steps,
         "stride": stride,
         "frames": len(rows),
-        "floor": floor,
+        "problems": problems,
+        "values": {control.id: _number(race[control.id]) for control in race.controls.values()},
+        "theme": theme.STAGE,
+        **_ground(race),
+        **_results(race, runs, rows, arrays["gap"]),
+    }
+    if known.get("structure") != structure:
+        header |= _controls(race)
+    if not dragged:
+        arrays["slope"] = np.stack([run.gradient_norm[rows, 0] for run in runs.values()])
+    with np.errstate(over="ignore"):  # beyond float32 is drawn as infinite, which it is to the eye
+        parts = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
+    if dissected:
+        of_insides, numbers = insides(race, rows)
+        header |= of_insides
+        parts |= numbers
+    if grasped:
+        header["band"], of_band = _band(race, runs, grasped)
+        parts |= of_band
+    if known.get("field") != field_id:
+        parts["field"] = _field(race.landscape, race.window, GRID)[0]
+    return packed(header, parts)
+
+
+def _ground(race: Race) -> dict[str, Any]:
+    """What the runs run on, and how it is looked at."""
+    surface = race.landscape
+    return {
+        "floor": ranking.floor_of(surface),
         "start": race.origin,
         "moved": race.start is not None,
         "view": race.window,
         "window": race.window,
-        "scale": scale,
+        "scale": _field(surface, race.window, GRID)[1],
         "minima": surface.minima,
         "local_minima": surface.local_minima,
         "saddles": surface.saddles,
@@ -89,6 +112,18 @@ def pack(
         "hidden": race.hidden,
         "step": race.step,
         "threshold": race["threshold"] if surface.minima else None,
+    }
+
+
+def _results(race: Race, runs: Mapping[str, Trajectory], rows: np.ndarray, gap: np.ndarray) -> dict[str, Any]:
+    """What came of every run, in the table's order, and the axes that its losses `gap` (runs, frames) are drawn on."""
+    surface = race.landscape
+    alive = rows < np.array([run.stopped[0] for run in runs.values()])[:, None]
+    *_, span = _field(surface, race.domain, GRID)  # the curves do not depend on where the map looks
+    floor = ranking.floor_of(surface)
+    found = ranking.results(runs, {key: ENTRANTS[key].title for key in runs}, race)
+    place = ranking.places(found)
+    return {
         "axes": loss_axes(gap, alive, bool(surface.minima), (span[0] - floor, span[1] - floor)),
         "runs": [
             {
@@ -105,15 +140,15 @@ def pack(
         ],
         "columns": ranking.columns(race, surface),
         "verdict": verdict(found, race, surface, float(gap[0, 0])),
-        "problems": problems,
-        "values": {control.id: _number(race[control.id]) for control in race.controls.values()},
-        "theme": theme.STAGE,
     }
-    known = wish or {}
-    if known.get("structure") != structure:
-        scales = list(dict.fromkeys(control.hyper.stops for control in race.controls.values()))
-        header["scales"] = [[_number(stop) for stop in stops] for stops in scales]
-        header["controls"] = [
+
+
+def _controls(race: Race) -> dict[str, Any]:
+    """Every slider, and the stops that several of them share."""
+    scales = list(dict.fromkeys(control.hyper.stops for control in race.controls.values()))
+    return {
+        "scales": [[_number(stop) for stop in stops] for stops in scales],
+        "controls": [
             {
                 "id": control.id,
                 "group": control.group,
@@ -126,22 +161,8 @@ def pack(
                 "band": bandable(race, control),
             }
             for control in race.controls.values()
-        ]
-    arrays = {"x": x, "gap": gap}
-    if not dragged:
-        arrays["slope"] = np.stack([run.gradient_norm[rows, 0] for run in runs.values()])
-    with np.errstate(over="ignore"):  # beyond float32 is drawn as infinite, which it is to the eye
-        parts = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
-    if dissected:
-        of_insides, numbers = insides(race, rows)
-        header |= of_insides
-        parts |= numbers
-    if grasped:
-        header["band"], of_band = _band(race, runs, grasped)
-        parts |= of_band
-    if known.get("field") != field_id:
-        parts["field"] = heights
-    return packed(header, parts)
+        ],
+    }
 
 
 def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
