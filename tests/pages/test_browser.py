@@ -166,7 +166,7 @@ def test_a_grasped_slider_moves_the_picture_without_the_server(opened, control):
         stage(page, f"({SLIDE})({share})")
         wait_for(page, f"stage.drawn.slides > {slides}")
         value = stage(page, f"stage.data.shown['{control}']")
-        assert float(stage(page, f"stage.inputs['{control}'].number.value")) == pytest.approx(value, rel=1e-5)
+        assert float(stage(page, f"stage.sliders.inputs['{control}'].number.value")) == pytest.approx(value, rel=1e-5)
         link = {**dict(parse_qsl(RAVINE[1:])), control: f"{value:.12g}"}
         race, _ = read_race(link, Race("ravine", ("sgd",)))
         for r, run in enumerate(trajectories(race).values()):
@@ -201,7 +201,7 @@ def test_where_the_hand_rests_and_when_it_lets_go_the_exact_picture_follows(open
 
 def test_a_slider_dragged_back_to_where_it_was_shows_what_was(opened):
     page = opened(RAVINE)
-    before = stage(page, "[stage.values['sgd.lr'], +stage.inputs['sgd.lr'].range.value]")
+    before = stage(page, "[stage.values['sgd.lr'], +stage.sliders.inputs['sgd.lr'].range.value]")
     exact = stage(page, "[...stage.data.x]")
     grasp(page, "sgd.lr")
     stage(page, f"({SLIDE})(0.4)")

@@ -74,12 +74,12 @@ def test_an_update_is_small():
 
 
 def scripts() -> list[bytes]:
-    from ui.components.stage import _SCRIPTS, _part
+    from ui.components.stage import RACE_SCRIPTS, _part
 
     return [
         _part("stage.html").encode(),
         _part("stage.css").encode(),
-        _part(*_SCRIPTS, "race.js").encode(),
+        _part(*RACE_SCRIPTS).encode(),
     ]
 
 

@@ -8,12 +8,9 @@ from streamlit.components.v2 import component
 from ui.components.transport import joined
 
 _part = partial(joined, Path(__file__).parent)
-_board = component(
-    "ravine_board",
-    html='<div class="board"></div>',
-    css=_part("board.css"),
-    js=_part("../stage/wire.js", "board.js"),
-)
+BOARD_HTML = '<div class="board"></div>'
+BOARD_SCRIPTS = ("../stage/wire.js", "../stage/lines.js", "board.js")
+_board = component("ravine_board", html=BOARD_HTML, css=_part("board.css"), js=_part(*BOARD_SCRIPTS))
 
 
 def board(message: bytes, *, key: str) -> None:

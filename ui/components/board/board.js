@@ -62,14 +62,7 @@ class Panel extends Layers {
       g.lineWidth = line.dashed ? 1.25 : 2;
       g.globalAlpha = line.dashed ? 0.7 : 1;
       g.setLineDash(line.dashed ? [3, 4] : []);
-      g.beginPath();
-      let open = false;
-      line.values.forEach((v, i) => {
-        const on = this.on(v);
-        if (on) open ? g.lineTo(this.x(line.steps[i]), this.y(v)) : g.moveTo(this.x(line.steps[i]), this.y(v));
-        open = on;
-      });
-      g.stroke();
+      trace(g, line.values.map((v, i) => this.on(v) && [this.x(line.steps[i]), this.y(v)]));
       g.setLineDash([]);
       if (forked !== undefined && !line.dashed && this.on(line.values[0])) {
         g.beginPath();

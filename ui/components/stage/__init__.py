@@ -17,13 +17,12 @@ AHEAD = 10_000
 """A browser counts its requests one by one, and does not come so far before it is answered."""
 
 _part = partial(joined, Path(__file__).parent)
-_SCRIPTS = ("wire.js", "map.js", "curves.js", "band.js", "stage.js")
-_stage = component("ravine_stage", html=_part("stage.html"), css=_part("stage.css"), js=_part(*_SCRIPTS, "race.js"))
+_SHARED = ("wire.js", "map.js", "curves.js", "band.js", "hand.js", "sliders.js", "results.js", "stage.js")
+RACE_SCRIPTS = (*_SHARED, "race.js")
+DISSECTED_SCRIPTS = (*_SHARED, "lines.js", "mathematics.js", "chart.js", "insides.js")
+_stage = component("ravine_stage", html=_part("stage.html"), css=_part("stage.css"), js=_part(*RACE_SCRIPTS))
 _dissected = component(
-    "ravine_dissected",
-    html=_part("stage.html"),
-    css=_part("stage.css", "insides.css"),
-    js=_part(*_SCRIPTS, "insides.js"),
+    "ravine_dissected", html=_part("stage.html"), css=_part("stage.css", "insides.css"), js=_part(*DISSECTED_SCRIPTS)
 )
 
 

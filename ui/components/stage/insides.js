@@ -1,173 +1,4 @@
 // The inside of a step: its equations with the numbers set in, its vectors on the map, and what becomes of them over the run.
-const MATH = "http://www.w3.org/1998/Math/MathML";
-
-function math(tag, ...parts) {
-  const element = document.createElementNS(MATH, tag);
-  element.append(...parts);
-  return element;
-}
-
-const sign = (text) => math("mo", text);
-const enclosed = (open, part, close) => math("mrow", sign(open), part, sign(close));
-
-const name = ([letter, below]) => letter + (below && `_${below}`);
-
-function lettered([letter, below, hat]) {
-  const plain = letter.length > 1 ? math("mtext", letter) : math("mi", letter);
-  const head = hat ? math("mover", plain, sign("^")) : plain;
-  return below ? math("msub", head, below.length > 1 ? math("mtext", below) : math("mi", below)) : head;
-}
-
-// A tree as mathematics; `leaf` draws its names.
-function drawn(tree, leaf) {
-  const [kind, ...parts] = tree;
-  if (kind === "name") return leaf(...parts);
-  if (kind === "number") return math("mn", parts[0]);
-  if (kind === "call") {
-    const inner = parts.slice(1).flatMap((part, i) => (i ? [sign(","), drawn(part, leaf)] : [drawn(part, leaf)]));
-    return math("mrow", math("mi", parts[0]), enclosed("(", math("mrow", ...inner), ")"));
-  }
-  if (kind === "cases") {
-    const rows = [];
-    let rest = tree;
-    for (; rest[0] === "cases"; rest = rest[3]) rows.push([drawn(rest[1], leaf), math("mrow", math("mtext", "\u2002if\u2002"), drawn(rest[2], leaf))]);
-    rows.push([drawn(rest, leaf), math("mtext", "\u2002otherwise")]);
-    return math("mtable", ...rows.map((cells) => math("mtr", ...cells.map((cell) => math("mtd", cell)))));
-  }
-  const [a, b] = parts.map((part) => drawn(part, leaf));
-  if (kind === "neg") return math("mrow", sign("−"), a);
-  if (kind === "over") return math("mfrac", a, b);
-  if (kind === "to") return math("msup", a, b);
-  if (kind === "sqrt") return math("mrow", sign("√"), ["name", "number"].includes(parts[0][0]) ? a : enclosed("(", a, ")")); // no font need stretch it
-  if (kind === "abs") return enclosed("|", a, "|");
-  if (kind === "in") return enclosed("(", a, ")");
-  if (kind === "times" && leaf === symbolic) return math("mrow", a, space(), b);
-  return math("mrow", a, sign({ "-": "−", times: "·" }[kind] ?? kind), b);
-}
-
-function space() {
-  const thin = math("mspace");
-  thin.setAttribute("width", "0.17em");
-  return thin;
-}
-
-function displayed(...parts) {
-  const whole = math("math", ...parts);
-  whole.setAttribute("displaystyle", "true");
-  return whole;
-}
-
-const symbolic = (letters) => lettered(letters);
-function precise(v) {
-  if (!Number.isFinite(v)) return "–";
-  const size = Math.abs(v);
-  const text = size && (size < 1e-4 || size >= 1e6) ? (+v.toPrecision(6)).toExponential() : String(+v.toPrecision(6));
-  return text.replace("e+", "e").replaceAll("-", "−");
-}
-const bracketed = (v) => (v < 0 ? `(${readable(v)})` : readable(v));
-
-// One quantity against the steps, a line for each coordinate, and where the present step is.
-class Chart extends Layers {
-  constructor({ title, unit, value, scale }) {
-    const figure = sheet("chart");
-    super(figure);
-    Object.assign(this, { unit, value, scale, log: scale === "log", coordinates: scale === "angle" ? [0] : [0, 1] });
-    this.now = make("span", { className: "now" });
-    this.box = make("div");
-    this.box.append(make("b", { textContent: title }), this.now, figure);
-  }
-
-  take(inside, colours, colour) {
-    Object.assign(this, { inside, colours, colour });
-    let [low, high] = [Infinity, -Infinity];
-    this.peak = [0, 0];
-    for (let f = 0; f < inside.whole; f++) {
-      for (const c of this.coordinates) {
-        const v = this.log ? Math.log10(inside.at(this.value, f, c)) : inside.at(this.value, f, c);
-        if (!Number.isFinite(v)) continue;
-        if (v > high) this.peak = [f, c];
-        [low, high] = [Math.min(low, v), Math.max(high, v)];
-      }
-    }
-    if (!this.log) low = Math.min(low, 0);
-    if (this.scale === "angle") [low, high] = [0, 180];
-    if (!(high > low)) [low, high] = high === low ? [low - 1, high + 1] : [0, 1];
-    Object.assign(this, { low, high });
-  }
-
-  y(v) {
-    return this.h - 5 - (((this.log ? Math.log10(v) : v) - this.low) / (this.high - this.low)) * (this.h - 10);
-  }
-
-  x(f) {
-    return 3 + Math.min(f / Math.max(this.inside.whole - 1, 1), 1) * (this.w - 6);
-  }
-
-  draw() {
-    const g = this.back;
-    this.clear(g);
-    g.lineWidth = 1;
-    g.strokeStyle = this.colours.line;
-    g.strokeRect(0.5, 0.5, this.w - 1, this.h - 1);
-    if (!this.log && this.low < 0 && this.high > 0) {
-      g.beginPath();
-      g.moveTo(0, this.y(0));
-      g.lineTo(this.w, this.y(0));
-      g.stroke();
-    }
-    g.strokeStyle = this.colour;
-    g.lineWidth = 1.6;
-    for (const c of this.coordinates) {
-      g.setLineDash(c ? [5, 4] : []);
-      g.beginPath();
-      let open = false;
-      for (let f = 0; f < this.inside.whole; f++) {
-        const v = this.inside.at(this.value, f, c);
-        const on = Number.isFinite(v) && (!this.log || v > 0);
-        if (on) open ? g.lineTo(this.x(f), this.y(v)) : g.moveTo(this.x(f), this.y(v));
-        open = on;
-      }
-      g.stroke();
-    }
-    g.setLineDash([]);
-    g.font = `10px ${this.colours.font}`;
-    g.textAlign = "left";
-    for (const [v, y] of [[this.high, 12], [this.low, this.h - 5]]) {
-      const text = readable(this.log ? 10 ** v : v);
-      g.globalAlpha = 0.8;
-      g.fillStyle = this.colours.page;
-      g.fillRect(2, y - 10, g.measureText(text).width + 6, 12);
-      g.fillStyle = this.colours.text;
-      g.fillText(text, 5, y);
-    }
-    g.globalAlpha = 1;
-  }
-
-  show(f) {
-    const g = this.head;
-    this.clear(g);
-    g.strokeStyle = this.colours.text;
-    g.globalAlpha = 0.5;
-    g.beginPath();
-    g.moveTo(this.x(f), 0);
-    g.lineTo(this.x(f), this.h);
-    g.stroke();
-    g.globalAlpha = 1;
-    g.fillStyle = this.colour;
-    for (const c of this.coordinates) {
-      const v = this.inside.at(this.value, f, c);
-      if (!Number.isFinite(v) || (this.log && v <= 0)) continue;
-      g.beginPath();
-      g.arc(this.x(f), this.y(v), 3, 0, 7);
-      g.fill();
-    }
-    const { inside, value, peak } = this;
-    const text = (c, at = f) => precise(inside.at(value, at, c)) + this.unit;
-    const most = this.scale === "peak" ? `   most ${text(peak[1], peak[0])} (${"xy"[peak[1]]}) at step ${inside.step(peak[0])}` : "";
-    write(this.now, (this.coordinates.length > 1 ? `x ${text(0)}   y ${text(1)}` : text(0)) + most);
-  }
-}
-
 class Insides {
   constructor(root, stage) {
     Object.assign(this, { root, stage });
@@ -200,7 +31,7 @@ class Insides {
   }
 
   build() {
-    const { lines, slots, charts, dampings, limit } = this.data;
+    const { lines, slots, charts, limit } = this.data;
     this.leaves = [];
     this.heading = make("h4");
     const equations = make("div", { className: "equations" });
@@ -209,7 +40,7 @@ class Insides {
     const key = make("div", { className: "key" });
     const arrows = [
       ["−gradient", "gradient"],
-      ...slots.filter((slot) => slot.kind === "vector").map((slot) => [`−${name(slot.name)}`, "memory"]),
+      ...slots.filter((slot) => slot.kind === "vector").map((slot) => [`−${spelt(slot.name)}`, "memory"]),
       ["step", "step"],
       ["Newton’s step", "newton"],
       ["axes of curvature", "mode"],
@@ -243,11 +74,11 @@ class Insides {
       const figure = sheet("squares");
       const box = make("div");
       const text = make("span", { className: "now" });
-      box.append(make("b", { textContent: `${name(slot.name)} as squares: area ${name(slot.name)}, side √${name(slot.name)}; the bar is |gradient|` }), text, figure);
+      box.append(make("b", { textContent: `${spelt(slot.name)} as squares: area ${spelt(slot.name)}, side √${spelt(slot.name)}; the bar is |gradient|` }), text, figure);
       return { slot, box, text, layers: new Layers(figure) };
     });
     this.charts = [
-      ...slots.map(({ name: letters, kind, value }) => new Chart({ title: `${name(letters)} after the step`, unit: "", value, scale: kind === "square" || kind === "size" ? "log" : "linear" })),
+      ...slots.map(({ name: letters, kind, value }) => new Chart({ title: `${spelt(letters)} after the step`, unit: "", value, scale: kind === "square" || kind === "size" ? "log" : "linear" })),
       ...charts.map((chart) => new Chart(chart)),
     ];
     const grid = make("div", { className: "charts" });
@@ -261,7 +92,7 @@ class Insides {
   equation({ target, tree, terms, value }) {
     const box = make("div", { className: "equation" });
     const arrow = target[0] === "Δ" ? "=" : "←";
-    const whole = displayed(lettered(target), sign(arrow), drawn(tree, symbolic));
+    const whole = displayed(lettered(target), sign(arrow), mathOf(tree, symbolic));
     const leaf = (at, c, text) => {
       const node = math("mn");
       this.leaves.push({ node, at, c, text });
@@ -272,7 +103,7 @@ class Insides {
       const numeric = (_, given) => (typeof given === "number" ? math("mn", bracketed(given)) : leaf(given.at, c, bracketed));
       const sum = terms.flatMap((term, i) => [sign(i ? "+" : "="), leaf(term, c, bracketed)]);
       const result = [sign("="), leaf(value, c, readable)];
-      row.append(make("i", { textContent: "xy"[c] }), tree[0] === "name" ? displayed(...result) : displayed(drawn(tree, numeric), ...sum, ...result));
+      row.append(make("i", { textContent: "xy"[c] }), tree[0] === "name" ? displayed(...result) : displayed(mathOf(tree, numeric), ...sum, ...result));
       return row;
     }));
     return box;

@@ -1,3 +1,5 @@
+const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
+
 // The surface: a contour map or a relief, with the paths on it. Positions are computed elsewhere; here they are projected.
 class SurfaceMap extends Layers {
   camera = { turn: -0.5, rise: 0.95 };

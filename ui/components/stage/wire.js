@@ -17,8 +17,6 @@ function readable(v) {
   return text.replace("e+", "e").replace("-", "−").replace("e-", "e−");
 }
 
-const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
-
 // Stacked canvases: `back` changes with the problem, `trail` only grows while playing, `head` is redrawn each frame.
 class Layers {
   constructor(figure) {
@@ -62,13 +60,6 @@ function dot(colour) {
 
 function make(tag, properties = {}) {
   return Object.assign(document.createElement(tag), properties);
-}
-
-// A figure of two canvases, for Layers.
-function sheet(className = "") {
-  const figure = make("figure", { className });
-  figure.append(make("canvas"), make("canvas"));
-  return figure;
 }
 
 // The page's own colours and font, and ours for a light or a dark page; what it was before where the page has not changed.
