@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from core.hyper import Hyper, LearningRate, declared
 from core.knowledge import KNOWLEDGE, lacking
-from core.symbolic.expression import Expr, expr
+from core.symbolic.expression import Expr, Unrecorded, expr
 from core.symbolic.notation import lawful
 from core.symbolic.source import again, constants, remembered, text_of
 
@@ -170,7 +170,7 @@ def _dry_run(update: Callable[..., Any], slots: Mapping[str, float], keywords: S
     try:
         _, moved = record(update, list(slots), keywords)
         parts = [expr(part) for part in moved] if slots else [expr(moved)]
-    except (TypeError, AttributeError, ValueError) as error:
+    except (Unrecorded, TypeError, ValueError) as error:
         raise ValueError(f"{name} cannot be recorded, or does not return {wanted}: {error}") from None
     if len(parts) != 1 + len(slots):
         raise ValueError(f"{name} returns {len(parts)} values: it must return {wanted}")

@@ -12,6 +12,7 @@ import numpy as np
 
 from core.hyper import Hyper, declared
 from core.symbolic.derivative import Formula
+from core.symbolic.expression import Unrecorded
 from core.symbolic.notation import lawful
 from core.wells import Place, Point, Points, Valley, nearest, well_points, wells_at
 
@@ -364,7 +365,7 @@ def surface(
         lawful(function)
         try:
             formula = Formula(function)
-        except (TypeError, AttributeError, KeyError, ValueError) as error:
+        except (Unrecorded, TypeError, KeyError, ValueError) as error:
             raise ValueError(f"{function.__name__} is no formula of x and y: {error}") from None
         if strangers := [name for name in formula.symbols[2:] if name not in hypers]:
             raise ValueError(f"{function.__name__}: parameter {strangers[0]!r} has no default or no Hyper")

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.rule import Rule, record
 from core.symbolic.derivative import derivative
-from core.symbolic.expression import Expr, compiled, expr, parts_of
+from core.symbolic.expression import Expr, Unrecorded, compiled, expr, parts_of
 
 Terms = Callable[[np.ndarray], np.ndarray]
 
@@ -45,7 +45,7 @@ def clockwork(rule: Rule) -> Clockwork | None:
     hypers = [name for name in rule.hypers if name != "lr"]
     try:
         given, (_, *kept) = record(rule.update, list(rule.slots), [*rule.needs, *hypers])
-    except (TypeError, AttributeError):
+    except Unrecorded:
         return None
     names = {symbol.args[0]: name for name, symbol in given.items()}
     after = dict(zip(rule.slots, map(expr, kept), strict=True))

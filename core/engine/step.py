@@ -16,7 +16,7 @@ import numpy as np
 
 from core import maths
 from core.rule import Rule
-from core.symbolic.expression import Expr, Function, expr, hoisted, parts_of
+from core.symbolic.expression import Expr, Function, Unrecorded, expr, hoisted, parts_of
 
 Parts = Sequence[Any]
 """Parameters, gradients or slots: one array (parameters, runs), or one number a coordinate."""
@@ -112,8 +112,8 @@ def flat(
 ) -> Flat | None:
     """For one run with `floats`, else for arrays.
 
-    None for a rule or an objective that does more than elementwise arithmetic, and on arrays where a part of the next state
-    is the same for all runs. Where the rule asks for it, x0 comes after the objective's own constants.
+    None for a rule or an objective that does more than elementwise arithmetic. Where the rule asks for it, x0 comes after the
+    objective's own constants.
     """
     if rule.together:
         return None
@@ -132,12 +132,13 @@ def flat(
         g = [expr(slope) for slope in partials(*x, *own)]
         moved, kept = step_of(rule, effects, numbers)(x, g, slots, lr, t, draw, x0)
         loss = [expr(height(*x, *own))] if height else []
-    except (TypeError, AttributeError):
+    except Unrecorded:
         return None
     outputs = [expr(value) for value in (*moved, *_by_slot(kept))]
     state = [*x, *_by_slot(slots)]
-    if not floats and not all(any(e in state for e in parts_of([output])) for output in (*loss, *g, *outputs)):
-        return None
+    if not floats:  # what does not depend on the run's state is an array nevertheless
+        shared = [e for e in (*outputs, *loss) if not {*parts_of([e])} & {*state}]
+        outputs, loss = ([Expr("spread", e, x[0]) if e in shared else e for e in them] for them in (outputs, loss))
     raised = [e.args[0] for e in parts_of(outputs) if e.op == "power" and e.args[1] is t]
     powers = {name: Expr("symbol", f"p_{name}") for name, number in numbers.items() if number in raised}
     told = [Expr("symbol", "loss") for _ in loss]

@@ -5,7 +5,9 @@ written out again as one flat Python function (`compiled`, `hoisted`), which run
 """
 
 import math
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +17,10 @@ from core import maths
 
 Number = int | float
 Function = Callable[..., Any]
+
+
+class Unrecorded(Exception):
+    """What a function does with a symbol is no arithmetic of this language, so there is no record of it."""
 
 
 class Expr:
@@ -148,7 +154,31 @@ class Expr:
         return Expr("<", self, expr(other))
 
     def __bool__(self) -> bool:
-        raise TypeError("what is recorded has no value yet, so it cannot decide a branch: use where")
+        raise Unrecorded("what is recorded has no value yet, so it cannot decide a branch: use where")
+
+    def __float__(self) -> float:
+        raise Unrecorded("what is recorded has no value yet, so the functions of math do not take it: use those of core.maths")
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **_: Any) -> "Expr":
+        if method == "__call__" and ufunc in _BY_UFUNC:
+            return _BY_UFUNC[ufunc](*map(expr, inputs))
+        raise Unrecorded(f"numpy’s {ufunc.__name__} is not recorded: use operators and the functions of core.maths")
+
+    def __getitem__(self, _: Any) -> Any:
+        raise Unrecorded("what is recorded is one number: it has no parts")
+
+    def __matmul__(self, _: Any) -> Any:
+        raise Unrecorded("what is recorded is one number: it is in no matrix product")
+
+    def __iter__(self) -> Iterator[Any]:
+        return self[0]
+
+    __rmatmul__ = __matmul__
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # how Python and numpy ask what a thing is
+            raise AttributeError(name)
+        raise Unrecorded(f"what is recorded is one number: it has no {name}")
 
     @property
     def constant(self) -> float | None:
@@ -157,7 +187,20 @@ class Expr:
 
 
 def expr(value: "Expr | Number") -> Expr:
-    return value if isinstance(value, Expr) else Expr("number", float(value))
+    if isinstance(value, Expr):
+        return value
+    if not isinstance(value, Real):
+        raise Unrecorded(f"{value!r} is not a number")
+    return Expr("number", float(value))
+
+
+_BY_UFUNC: Mapping[np.ufunc, Callable[..., Expr]] = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.divide: operator.truediv,
+}
+"""What a number of numpy's does with an expression beside it."""
 
 
 def parts_of(outputs: Sequence[Expr]) -> Iterator[Expr]:
@@ -176,7 +219,8 @@ _OPERATORS = ("+", "-", "*", "/", ">", "<")
 
 _ANYWHERE = {op: getattr(maths, op) for op in maths.ELEMENTWISE}
 
-_ON_ARRAYS = {op: getattr(np, op) for op in maths.ELEMENTWISE}
+_ON_ARRAYS = {op: getattr(np, op) for op in maths.ELEMENTWISE} | {"spread": lambda value, like: np.full_like(like, value)}
+"""Those of numpy; "spread" is a number that all runs share, once for each."""
 
 _PLAIN = {
     "root": math.sqrt,
