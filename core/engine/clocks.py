@@ -13,7 +13,8 @@ import numpy as np
 
 from core.rule import Rule, record
 from core.symbolic.derivative import derivative
-from core.symbolic.expression import Expr, Unrecorded, compiled, expr, parts_of
+from core.symbolic.emit import compiled
+from core.symbolic.expression import Expr, Unrecorded, expr, parts_of
 
 Terms = Callable[[np.ndarray], np.ndarray]
 

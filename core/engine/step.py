@@ -16,7 +16,9 @@ import numpy as np
 
 from core import maths
 from core.rule import Rule
-from core.symbolic.expression import Expr, Function, Unrecorded, expr, hoisted, parts_of
+from core.symbolic.emit import hoisted
+from core.symbolic.expression import Expr, Function, Unrecorded, expr, parts_of
+from core.symbolic.program import Instruction
 
 Parts = Sequence[Any]
 """Parameters, gradients or slots: one array (parameters, runs), or one number a coordinate."""
@@ -148,7 +150,7 @@ def flat(
         [symbol.args[0] for symbol in changing],
         [symbol.args[0] for symbol in (*numbers.values(), *fixed)],
         on_floats=floats,
-        known={("power", f"h_{name}", "t"): f"p_{name}" for name in powers},
+        known={Instruction("power", (f"h_{name}", "t")): f"p_{name}" for name in powers},
     )
     return Flat(once, step, tuple(powers))
 

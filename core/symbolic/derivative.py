@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from core.symbolic.expression import Expr, Function, compiled, expr
+from core.symbolic.emit import compiled
+from core.symbolic.expression import Expr, Function, expr
 
 # How each operation changes with its arguments: given the expression and its arguments, one factor an argument.
 _PARTIALS: dict[str, Callable[..., Sequence[Any]]] = {
