@@ -10,7 +10,7 @@ import numpy as np
 from core.hosting.cache import CACHE
 from networks.data.prepare import Data, Preparation, Table, data_of, split
 from networks.model.architectures import Model
-from networks.model.layers.plain import Shape
+from networks.model.layers.layer import Shape
 from networks.model.losses import LOSSES
 from networks.model.network import Network
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from networks import Training
-from networks.model.layers.plain import SeededDropout
+from networks.model.layers.dropout import SeededDropout
 from networks.model.losses import Loss
 from optimizers import ENTRANTS
 

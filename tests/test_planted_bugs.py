@@ -14,10 +14,11 @@ PARTS = ("core", "optimizers", "surfaces", "networks", "tests")
 
 PATHS = ("tests/optimizers/test_rules.py", "tests/core/test_simulate.py", "tests/core/test_sweep.py")
 THEORY = ("tests/core/test_stability.py", "tests/core/test_clocks.py", "tests/core/test_notation.py")
-LAYERS, NETWORKS, TRAINING = (
+LAYERS, NETWORKS, TRAINING, NORMAL = (
     ("tests/networks/test_layers.py",),
     ("tests/networks/test_networks.py",),
     ("tests/networks/test_train.py",),
+    ("tests/networks/test_normal.py",),
 )
 
 ADAMS_STEPS = "equals_torch and adam and ravine"
@@ -29,6 +30,7 @@ MASKS = "what_is_dropped and between"
 ONE_STREAM = "see_the_same and nothing"
 COUNTS = "its_slots_and_its_count and adam"
 VARIANCES = "variances_are_those"
+RUNNING = "is_torchs and moons and float64 or moves_the_running_state"
 
 
 @pytest.fixture
@@ -57,7 +59,10 @@ def plant(copy: Path, file: str, right: str, wrong: str) -> None:
     ("files", "selections"),
     [
         (PATHS, (ADAMS_STEPS, RECORDS, DIVERGENCE)),
-        ((*LAYERS, *NETWORKS, *TRAINING), (BACKPROPAGATION, THROUGH_TIME, MASKS, ONE_STREAM, COUNTS, VARIANCES)),
+        (
+            (*LAYERS, *NETWORKS, *TRAINING, *NORMAL),
+            (BACKPROPAGATION, THROUGH_TIME, MASKS, ONE_STREAM, COUNTS, VARIANCES, RUNNING),
+        ),
     ],
     ids=["paths", "networks"],
 )
@@ -128,7 +133,7 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             LAYERS,
             BACKPROPAGATION,
-            "networks/model/layers/plain.py",
+            "networks/model/layers/linear.py",
             "delta.sum(axis=-1, out=into[1])",
             "into[1][:] = 0",
             id="no slope for the biases",
@@ -144,19 +149,35 @@ def test_the_copy_is_green(copy, files, selections):
         pytest.param(
             LAYERS,
             MASKS,
-            "networks/model/layers/plain.py",
+            "networks/model/layers/layer.py",
             "np.random.PCG64([seed, 2, self.step])",
             "np.random.PCG64()",
             id="dropout drawn without a seed",
         ),
         pytest.param(
+            NORMAL,
+            RUNNING,
+            "networks/model/layers/normal.py",
+            "(mean, unbiased)",
+            "(mean, variance)",
+            id="running variance of the rows alone",
+        ),
+        pytest.param(
+            NORMAL,
+            RUNNING,
+            "networks/training/trainer.py",
+            "states[alive] = next_states[alive]",
+            "pass",
+            id="a running state that stands still",
+        ),
+        pytest.param(
             TRAINING,
             ONE_STREAM,
             "networks/training/trainer.py",
-            "        batch = Minibatch(self.task.model, x, y, counts, self.seeds, n, self.which if len(x) > 1 else None)\n",
+            "        batch = Minibatch(self.task.model, states, x, y, counts, self.seeds, n, self.which if len(x) > 1 else None)\n",
             "        x, y = x.repeat(self.runs, 0), y.repeat(self.runs, 0)\n"
             "        x[-1], y[-1] = self.x_train[self.streams[0][n - 1]], self.y_train[self.streams[0][n - 1]]\n"
-            "        batch = Minibatch(self.task.model, x, y, counts, self.seeds, n, None)\n",
+            "        batch = Minibatch(self.task.model, states, x, y, counts, self.seeds, n, None)\n",
             id="other batches for one rule",
         ),
         pytest.param(

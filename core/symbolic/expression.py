@@ -19,6 +19,10 @@ class Unrecorded(Exception):
     """What a function does with a symbol is no arithmetic of this language, so there is no record of it."""
 
 
+class _NoSuchPart(Unrecorded, AttributeError):
+    """The same where an attribute is asked for, so that whoever asks whether there is one gets an answer."""
+
+
 class Expr:
     """A recorded expression: an operation and its arguments; a leaf is a symbol's name or a constant."""
 
@@ -172,9 +176,7 @@ class Expr:
     __rmatmul__ = __matmul__
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # how Python and numpy ask what a thing is
-            raise AttributeError(name)
-        raise Unrecorded(f"what is recorded is one number: it has no {name}")
+        raise _NoSuchPart(f"what is recorded is one number: it has no {name}")
 
     @property
     def constant(self) -> float | None:

@@ -12,7 +12,7 @@ from experiments.link import Asked
 from networks import TASKS, NetworkTask
 from networks.analysis.backprop import fully_connected
 from networks.model.architectures import MLP
-from networks.model.layers.plain import BENDS
+from networks.model.layers.activation import BENDS
 from networks.model.losses import LOSSES
 from networks.model.parameters import INITS
 from optimizers import RULES

@@ -14,7 +14,7 @@ from experiments.link import SEPARATOR, Asked
 from networks import TASKS, NetworkTask
 from networks.data.augment import Augmentation
 from networks.data.prepare import Preparation
-from networks.model.layers.plain import BENDS
+from networks.model.layers.activation import BENDS
 from networks.model.losses import LOSSES
 from networks.model.parameters import INITS
 from networks.training.regime import REGIME
@@ -85,6 +85,14 @@ CHOICES = (
         NETWORK,
         lambda task: {key: bend.title for key, bend in BENDS.items()} if hasattr(task.kind, ACTIVATION) else {},
         lambda task: getattr(task.kind, ACTIVATION),
+    ),
+    Choice(
+        "norm",
+        "Batch normalisation",
+        NETWORK,
+        lambda task: {"no": "none", "yes": "after each hidden layer"} if hasattr(task.kind, "normalised") else {},
+        lambda task: "no",
+        "Each unit is scaled to mean 0, deviation 1 over the minibatch; on other rows, by the running mean and variance.",
     ),
     Choice("init", "First weights", NETWORK, _always({key: i.title for key, i in INITS.items()}), lambda task: task.init),
     Choice("loss", "Loss", NETWORK, _losses, lambda task: task.loss),
@@ -237,6 +245,8 @@ class Lesson(Numbered):
             changed[HIDDEN] = widths(self.choice(HIDDEN))
         if hasattr(task.kind, ACTIVATION):
             changed[ACTIVATION] = self.choice(ACTIVATION)
+        if hasattr(task.kind, "normalised"):
+            changed["normalised"] = self.choice("norm") == "yes"
         if DROPOUT.name in self.controls:
             changed[DROPOUT.name] = self[DROPOUT.name]
         fold = int(self.choice("fold"))

@@ -5,7 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-from networks.model.layers.plain import Activation, Linear
+from networks.model.layers.activation import Activation
+from networks.model.layers.linear import Linear
 from networks.model.network import Network
 
 VANISHING, EXPLODING = 1e-3, 1e3

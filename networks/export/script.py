@@ -21,8 +21,8 @@ from networks.data.encoding import parted
 from networks.data.prepare import FileTable, Table
 from networks.data.prepare import split as split_of
 from networks.export.excerpt import body_of, completed, inlined
-from networks.model.layers import plain, recurrent
-from networks.model.layers.plain import SeededDropout
+from networks.model.layers import activation, dropout, recurrent
+from networks.model.layers.dropout import SeededDropout
 from networks.model.losses import Loss
 from networks.model.network import Network
 from networks.model.parameters import DRAWS
@@ -32,7 +32,7 @@ from networks.training.regime import REGIME, Regime
 from networks.training.training import Training
 from optimizers import ENTRANTS
 
-HOMES = (prepare, columns, delimited, encoding, augment, plain, recurrent, sources, regime, entrants, files)
+HOMES = (prepare, columns, delimited, encoding, augment, activation, dropout, recurrent, sources, regime, entrants, files)
 """Where the names in a script come from."""
 
 EFFECTS = {
@@ -124,8 +124,8 @@ def checkpoint(training: Training) -> bytes:
                 "hypers": numbers,
                 "seed": seed,
                 "step": int(training.kept[run]),
-                "model": _tensors(model, training.x[run]),
-                "slots": {name: _tensors(model, slot) for name, slot in kept},
+                "model": model.tensors(training.x[run]),
+                "slots": {name: model.tensors(slot) for name, slot in kept},
                 "metrics": {name: values[:, run].tolist() for name, values in training.curves.items()},
             }
         )
@@ -133,12 +133,6 @@ def checkpoint(training: Training) -> bytes:
     file = io.BytesIO()
     torch.save({**told, "runs": runs}, file)
     return file.getvalue()
-
-
-def _tensors(model: Network, row: np.ndarray) -> dict[str, torch.Tensor]:
-    """A row (P,) in pieces, by the names of the parameters."""
-    blocks = zip(model.blocks, model.places, strict=True)
-    return {block.name: torch.tensor(row[place].reshape(block.shape)) for block, place in blocks}
 
 
 def _varies(schedule: Schedule) -> bool:
@@ -254,7 +248,7 @@ def _model(model: Network, dtype: str) -> Iterator[str]:
     yield from ("model = nn.Sequential(", *(f"    {_construction(module)}," for module in model.modules()), ")")
     yield "rng = np.random.default_rng(SEED)"
     yield "first = ["
-    for block, ((kind, scale), many) in zip(model.blocks, model.draws, strict=True):
+    for block, ((kind, scale), many) in zip(model.blocks, model.draws(model.blocks), strict=True):
         yield f"    {inlined(DRAWS[kind], scale=repr(scale), many=str(many))},  # {block.name}"
     yield "]"
     yield f"row = torch.tensor(np.concatenate(first), dtype=torch.{dtype})"

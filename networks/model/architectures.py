@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from networks.model.layers.plain import Activation, Convolution, Dropout, Embedding, Flatten, Layer, Linear, Pool, Shape
+from networks.model.layers.activation import Activation
+from networks.model.layers.convolution import Convolution, Pool
+from networks.model.layers.dropout import Dropout
+from networks.model.layers.embedding import Embedding
+from networks.model.layers.layer import Layer, Shape
+from networks.model.layers.linear import Flatten, Linear
+from networks.model.layers.normal import BatchNorm
 from networks.model.layers.recurrent import Recurrent
 
 
@@ -15,31 +21,39 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class MLP:
-    """Fully connected layers of these widths, then the outputs; with none hidden it is linear."""
+    """Fully connected layers of these widths, `normalised` over the minibatch if so, then the outputs; with none hidden it is
+    linear."""
 
     hidden: tuple[int, ...] = ()
     activation: str = "relu"
     dropout: float = 0.0
+    normalised: bool = False
 
     def layers(self, shape: Shape, outputs: int, words: int) -> tuple[Layer, ...]:
         layers: list[Layer] = [Flatten()] if len(shape) > 1 else []
         for width in self.hidden:
-            layers += [Linear(width), Activation(self.activation), *_dropout(self.dropout)]
+            layers += [
+                Linear(width, not self.normalised),
+                *_normal(self.normalised),
+                Activation(self.activation),
+                *_dropout(self.dropout),
+            ]
         return *layers, Linear(outputs)
 
 
 @dataclass(frozen=True)
 class CNN:
-    """Convolutions of so many channels, each halved by a pool, then the outputs."""
+    """Convolutions of so many channels, each `normalised` over the minibatch if so and halved by a pool, then the outputs."""
 
     channels: tuple[int, ...]
     activation: str = "relu"
     dropout: float = 0.0
+    normalised: bool = False
 
     def layers(self, shape: Shape, outputs: int, words: int) -> tuple[Layer, ...]:
         layers: list[Layer] = []
         for many in self.channels:
-            layers += [Convolution(many), Pool(), Activation(self.activation)]
+            layers += [Convolution(many, not self.normalised), *_normal(self.normalised), Pool(), Activation(self.activation)]
         return *layers, Flatten(), *_dropout(self.dropout), Linear(outputs)
 
 
@@ -54,6 +68,11 @@ class Reader:
     def layers(self, shape: Shape, outputs: int, words: int) -> tuple[Layer, ...]:
         before = [Embedding(words, self.embedding)] if words else []
         return *before, self.cells, *_dropout(self.dropout), Linear(outputs)
+
+
+def _normal(wanted: bool) -> list[Layer]:
+    """What it takes off would make a bias before it of no effect, so there is none."""
+    return [BatchNorm()] if wanted else []
 
 
 def _dropout(share: float) -> list[Layer]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from networks.model.layers.plain import sigmoid
+from networks.model.layers.activation import sigmoid
 
 Losses = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 

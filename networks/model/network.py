@@ -1,10 +1,11 @@
 """A network: layers and a loss as one objective, for a whole stack of runs at once.
 
-A stack of parameters is (runs, P), each row laid out as torch.nn lays out the modules' parameters, block after block.
+A stack is (runs, size): each row the P parameters, laid out as torch.nn lays out the modules', block after block, then the
+layers' running states in the same way. No rule ever sees those; few networks have any.
 """
 
 import ctypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +18,8 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from networks.model.layers.plain import Layer, Luck, Shape, sigmoid
+from networks.model.layers.activation import sigmoid
+from networks.model.layers.layer import Layer, Luck, Shape
 from networks.model.losses import LOSSES, Loss
 from networks.model.parameters import DRAWS, INITS, Block, Draw
 
@@ -71,42 +73,57 @@ class Network:
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
-        """The pieces of a row of parameters in order, by the names they have in the torch module."""
-        return tuple(
-            replace(block, name=f"{self._index(i)}.{block.name}")
-            for i, layer in enumerate(self.layers)
-            for block in layer.blocks(self.shapes[i])
-        )
+        """The pieces of a row's parameters in order, by the names they have in the torch module."""
+        return tuple(self._named(lambda layer, shape: layer.blocks(shape)))
+
+    @cached_property
+    def states(self) -> tuple[Block, ...]:
+        """The running states likewise, by the names of the torch module's buffers."""
+        return tuple(self._named(lambda layer, shape: layer.states(shape)))
+
+    def _named(self, of: Callable[[Layer, Shape], list[Block]]) -> Iterator[Block]:
+        for i, layer in enumerate(self.layers):
+            for block in of(layer, self.shapes[i]):
+                yield replace(block, name=f"{self._index(i)}.{block.name}")
 
     @cached_property
     def places(self) -> tuple[slice, ...]:
-        """Where every block stands in a row."""
-        ends = np.cumsum([0, *(block.size for block in self.blocks)]).tolist()
+        """Where every block, and after them every state, stands in a row."""
+        ends = np.cumsum([0, *(block.size for block in (*self.blocks, *self.states))]).tolist()
         return tuple(slice(a, b) for a, b in pairwise(ends))
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         return sum(block.size for block in self.blocks)
 
-    @property
-    def draws(self) -> list[tuple[Draw, int]]:
-        """How the first parameters are drawn, and how many, block after block."""
-        return [(INITS[self.init](block), block.size) for block in self.blocks]
+    @cached_property
+    def size(self) -> int:
+        """Numbers in a row: parameters and running states."""
+        return self.parameters + sum(block.size for block in self.states)
+
+    def draws(self, blocks: Sequence[Block]) -> list[tuple[Draw, int]]:
+        """How the first numbers of blocks are drawn, and how many, block after block."""
+        return [(INITS[self.init](block), block.size) for block in blocks]
 
     def initial(self, seed: int) -> np.ndarray:
-        """(P,) float64."""
+        """(size,) float64."""
         rng = np.random.default_rng(seed)
-        return np.concatenate([DRAWS[kind](rng, scale, many) for (kind, scale), many in self.draws])
+        every = self.draws((*self.blocks, *self.states))
+        return np.concatenate([DRAWS[kind](rng, scale, many) for (kind, scale), many in every])
 
     @cached_property
     def _plan(self) -> tuple[tuple[tuple[slice, Shape], ...], ...]:
-        """For every layer where its blocks stand in a row, and their shapes."""
-        every = iter(zip(self.places, self.blocks, strict=True))
-        mine = ([next(every) for _ in layer.blocks(shape)] for layer, shape in zip(self.layers, self.shapes, strict=False))
+        """For every layer where its blocks and then its states stand in a row, and their shapes."""
+        weights = iter(zip(self.places, self.blocks, strict=False))
+        states = iter(zip(self.places[len(self.blocks) :], self.states, strict=True))
+        mine = (
+            [next(weights) for _ in layer.blocks(shape)] + [next(states) for _ in layer.states(shape)]
+            for layer, shape in zip(self.layers, self.shapes, strict=False)
+        )
         return tuple(tuple((place, block.shape) for place, block in blocks) for blocks in mine)
 
     def weights(self, stack: np.ndarray) -> list[list[np.ndarray]]:
-        """Views of a stack (runs, P): for every layer its blocks (runs, *shape)."""
+        """Views of a stack (runs, size): for every layer its blocks and states (runs, *shape)."""
         runs = len(stack)
         return [[stack[:, place].reshape(runs, *shape) for place, shape in blocks] for blocks in self._plan]
 
@@ -174,7 +191,9 @@ class Network:
         should_stop: Callable[[], bool] | None = None,
         unweighted: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """The mean loss (runs,) on some rows, its gradient (runs, P), and for classes the share that is right (runs,).
+        """The mean loss (runs,) on some rows, its gradient (runs, size), and for classes the share that is right (runs,).
+
+        Where a row holds running states the gradient has what they become.
 
         x is (runs or 1, rows, features), y (runs or 1, rows) or (runs or 1, rows, out); `weights` (runs or 1, rows) are what
         each row counts for in the mean; to `unweighted` (runs,) is added the mean in which every row counts once. With `which`
@@ -236,10 +255,16 @@ class Network:
         return shares / shares.sum(axis=1, keepdims=True)
 
     def module(self, row: np.ndarray) -> nn.Module:
-        """A plain torch module with these parameters (P,), of their dtype; it takes rows (rows, features)."""
+        """A plain torch module with these numbers (size,), of their dtype; it takes rows (rows, features)."""
         module = nn.Sequential(*self.modules()).to(torch.from_numpy(row).dtype)
-        nn.utils.vector_to_parameters(torch.tensor(row), module.parameters())
+        module.load_state_dict(self.tensors(row))
         return module
+
+    def tensors(self, row: np.ndarray) -> dict[str, torch.Tensor]:
+        """A row (size,) or its parameters (P,) in pieces, by the names they have in the torch module."""
+        blocks = (*self.blocks, *self.states)[: None if len(row) == self.size else len(self.blocks)]
+        pieces = zip(blocks, self.places, strict=False)
+        return {block.name: torch.tensor(row[place].reshape(block.shape)) for block, place in pieces}
 
     def modules(self) -> Iterator[nn.Module]:
         """The torch modules, one after another."""
@@ -264,6 +289,7 @@ class Network:
     def _pieces(self, rows: int, itemsize: int) -> list[slice]:
         """Rows in as few pieces of about one size as one run has room for."""
         many = max(-(-rows // max(PIECE // (self.width * itemsize), 1)), 1)
+        many = 1 if self.states else many  # what is measured over the rows is of all of them
         ends = [round(i * (rows / many)) for i in range(many)]
         return [slice(a, b) for a, b in pairwise([*ends, rows])]
 

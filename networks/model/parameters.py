@@ -13,7 +13,8 @@ class Block:
     """A named piece of a row of parameters, shaped and laid out as torch.nn does.
 
     `fan_in` and `fan_out` are how many inputs each output has, and how many outputs each input; `bound` is torch's own,
-    and None for an embedding, which torch draws from a standard normal.
+    and None for an embedding, which torch draws from a standard normal. What begins at a `draw` of its own does so however the
+    others are drawn.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Block:
     fan_in: int
     fan_out: int
     bound: float | None = None
+    draw: "Draw | None" = None
 
     @property
     def size(self) -> int:
@@ -40,6 +42,7 @@ DRAWS: Mapping[str, Callable[[np.random.Generator, float, int], np.ndarray]] = M
         "uniform": lambda rng, scale, many: rng.uniform(-scale, scale, many),
         "normal": lambda rng, scale, many: rng.normal(0, scale, many),
         "zeros": lambda rng, scale, many: np.zeros(many),
+        "ones": lambda rng, scale, many: np.ones(many),
     }
 )
 
@@ -55,7 +58,7 @@ class Init:
     biases: Callable[[Block], Draw] = lambda block: ("zeros", 0.0)
 
     def __call__(self, block: Block) -> Draw:
-        return self.weights(block) if block.is_matrix else self.biases(block)
+        return block.draw or (self.weights(block) if block.is_matrix else self.biases(block))
 
 
 def _as_torch(block: Block) -> Draw:

@@ -64,7 +64,7 @@ def cost_of(
     slots = [len(ENTRANTS[key].rule.slots) for key, _ in entrants]
     seeds, runs, rows, held = len(seed), len(entrants) * len(seed), batch_size, len(data.x_val)
     records = len(marks_of(steps, held / (3 * rows)))
-    one = model.parameters * size
+    one = model.size * size
     state = (runs + seeds * sum(slots)) * one  # parameters and slots of all runs
     states = (OF_STATE * runs + OF_SLOTS * seeds * sum(slots)) * one + (OF_ONE + OF_ITS_SLOTS * max(slots)) * one
     kept = min(records * state, max(KEPT, state))
@@ -100,7 +100,9 @@ def _between(model: Network, runs: int, rows: int, size: int) -> float:
     at_once = min(max(BUDGET // of_run, 1), runs)
     inputs = int(np.prod(model.shape)) * rows * size
     threads = min(THREADS, -(-runs // at_once))
-    return threads * at_once * (OF_LAYERS * min(of_run, max(PIECE, model.width * size)) + 2 * inputs)
+    return (
+        threads * at_once * (OF_LAYERS * (of_run if model.states else min(of_run, max(PIECE, model.width * size))) + 2 * inputs)
+    )
 
 
 def _size(data: Data) -> int:

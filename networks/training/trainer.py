@@ -14,7 +14,7 @@ from core.engine.step import Step
 from networks.data.augment import augmented
 from networks.data.prepare import Data
 from networks.data.prepare import class_weights as class_weights_of
-from networks.model.layers.plain import Luck
+from networks.model.layers.layer import Luck
 from networks.model.network import Network, Stopped
 from networks.tasks import NetworkTask
 from networks.training.entrants import Group, drawn, effects_of, entered, in_blocks, norms, update_of
@@ -33,9 +33,13 @@ ShouldStop = Callable[[], bool] | None
 
 @dataclass(frozen=True)
 class Minibatch:
-    """What a step's rows make of a network, as an objective for some runs of the stack: `which` of the batches each sees."""
+    """What a step's rows make of a network, as an objective for some runs of the stack: `which` of the batches each sees.
+
+    Rules know the parameters alone; the running states of the runs are at hand, and a rule's looking around moves none.
+    """
 
     model: Network
+    states: np.ndarray
     x: np.ndarray
     y: np.ndarray
     counts: np.ndarray | None
@@ -45,23 +49,27 @@ class Minibatch:
 
     def of(self, rows: slice) -> "Minibatch":
         """The same for some runs."""
-        return replace(self, seeds=self.seeds[rows], which=None if self.which is None else self.which[rows])
+        which = None if self.which is None else self.which[rows]
+        return replace(self, seeds=self.seeds[rows], which=which, states=self.states[rows])
 
     def gradient(self, stack: np.ndarray, **more: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """As `Network.gradient`, of a stack of these runs."""
         luck = Luck(self.seeds, self.step)
         return self.model.gradient(stack, self.x, self.y, luck, self.counts, which=self.which, **more)
 
-    def value(self, stack: np.ndarray) -> np.ndarray:
-        return self.gradient(np.ascontiguousarray(stack))[0]
+    def _whole(self, places: np.ndarray) -> np.ndarray:
+        return np.concatenate([places, self.states], axis=1) if self.model.states else np.ascontiguousarray(places)
 
-    def grad(self, stack: np.ndarray) -> np.ndarray:
-        return self.gradient(np.ascontiguousarray(stack))[1]
+    def value(self, places: np.ndarray) -> np.ndarray:
+        return self.gradient(self._whole(places))[0]
+
+    def grad(self, places: np.ndarray) -> np.ndarray:
+        return self.gradient(self._whole(places))[1][:, : self.model.parameters]
 
     @property
     def blocks(self) -> list[tuple[slice, tuple[int, ...]]]:
         """Where every block of parameters stands in a row, and its shape."""
-        return [(place, block.shape) for place, block in zip(self.model.places, self.model.blocks, strict=True)]
+        return [(place, block.shape) for place, block in zip(self.model.places, self.model.blocks, strict=False)]
 
 
 class Trainer:
@@ -84,6 +92,8 @@ class Trainer:
         rows, steps, seeds = len(self.x_train), regime.steps, regime.seeds
         if regime.batch_size not in range(1, rows + 1):
             raise ValueError(f"batch_size = {regime.batch_size} is not allowed: it must be from 1 to {rows}, the training set")
+        if task.model.states and regime.batch_size == 1:
+            raise ValueError("batch_size = 1 is not allowed: batch normalisation needs 2 rows or more, to tell them apart")
         self.streams = [Stream(rows, regime.batch_size, seed) for seed in seeds]
         whole = list(entered(entrants, regime))
         if refusal := next(filter(None, (one.rule.refusal(task.model) for one in whole)), ""):
@@ -100,7 +110,7 @@ class Trainer:
             self.counts = class_weights_of(self.data.y_train.numpy()).astype(regime.dtype)
         self.x0 = np.stack([task.model.initial(seed) for seed in seeds]).astype(regime.dtype)[self.which]
         self.x = self.x0.copy()
-        self.slots = [[np.full_like(self.x[g.rows], value) for value in g.rule.slots.values()] for g in self.groups]
+        self.slots = [[np.full_like(self.trained[g.rows], v) for v in g.rule.slots.values()] for g in self.groups]
         self.updates = [update_of(group) for group in self.groups]
         self.begun = self.taken = begun
         self._unmeasured()
@@ -159,6 +169,11 @@ class Trainer:
                     mine[:] = theirs[row]
 
     @property
+    def trained(self) -> np.ndarray:
+        """(runs, P), the parameters: all of x but the running states."""
+        return self.x[:, : self.task.model.parameters]
+
+    @property
     def alive(self) -> np.ndarray:
         """(runs,) bool: neither diverged nor at the end of patience."""
         return (self.stopped > self.regime.steps) & (self.finished > self.regime.steps)
@@ -210,19 +225,23 @@ class Trainer:
             streams = [np.random.default_rng([seed, 3, n]) for seed in self.regime.seeds]
             x = np.stack([augmented(one, self.data.shape, chosen, rng) for one, rng in zip(x, streams, strict=True)])
         counts = None if self.counts is None else self.counts[y]
-        batch = Minibatch(self.task.model, x, y, counts, self.seeds, n, self.which if len(x) > 1 else None)
+        many = self.task.model.parameters
+        states = self.x[:, many:]
+        batch = Minibatch(self.task.model, states, x, y, counts, self.seeds, n, self.which if len(x) > 1 else None)
         unweighted = None if counts is None else np.zeros(self.runs)
         loss, gradient, right = batch.gradient(self.x, unweighted=unweighted, should_stop=should_stop)
+        next_states, gradient = gradient[:, many:], gradient[:, :many]
         alive, noted = self.alive, n + 1 in self.marks
-        before, self.norm = (self.x.copy(), np.where(alive, norms(gradient), np.nan)) if noted else (self.x, self.norm)
+        before = self.trained.copy() if noted else self.trained
+        self.norm = np.where(alive, norms(gradient), np.nan) if noted else self.norm
         self.loss[n - self.begun] = np.where(alive, loss, np.nan)
         if unweighted is not None:
             self.unweighted[n - self.begun] = np.where(alive, unweighted, np.nan)
         if right is not None:
             self.accuracy[n - self.begun] = np.where(alive, right, np.nan)
-        gradient = self.altered(slice(None), self.x, gradient)
+        gradient = self.altered(slice(None), self.trained, gradient)
         for group, held, update in zip(self.groups, self.slots, self.updates, strict=True):
-            part, lr = self.x[group.rows], np.multiply(group.hypers["lr"], self.factors[n]).astype(self.x.dtype)
+            part, lr = self.trained[group.rows], np.multiply(group.hypers["lr"], self.factors[n]).astype(self.x.dtype)
             going = alive[group.rows]
             on = np.count_nonzero(going)
             if not on:
@@ -231,7 +250,7 @@ class Trainer:
                 rows, t = group.rows, Step.after(n - group.since, {})
                 draw = partial(drawn, self.seeds[rows], n, part)
                 known = group.supply.at(batch.of(rows), part, partial(self.altered, rows), draw)
-                (moved,), (kept,) = update([part], [gradient[rows]], [held], lr, t, [], [self.x0[rows]], known)
+                (moved,), (kept,) = update([part], [gradient[rows]], [held], lr, t, [], [self.x0[rows, :many]], known)
             except MemoryError:
                 raise
             except Exception as error:  # one rule's trouble does not take its neighbours
@@ -242,10 +261,11 @@ class Trainer:
                 kept = [np.where(going[:, None], new, slot) for slot, new in zip(held, kept, strict=True)]
             part[:] = moved
             held[:] = [np.asarray(slot, dtype=part.dtype) for slot in kept]
+        states[alive] = next_states[alive]
         fine = np.isfinite(loss) & (np.abs(loss) <= DIVERGENCE_BOUND) & np.isfinite(self.x).all(axis=1)
         self.stopped[alive & ~fine] = n + 1
         if noted:
-            self.moved = np.where(alive, norms(self.x - before), np.nan)
+            self.moved = np.where(alive, norms(self.trained - before), np.nan)
         self.taken = n + 1
 
     def altered(self, rows: slice, x: np.ndarray, gradient: np.ndarray) -> np.ndarray:

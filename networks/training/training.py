@@ -30,7 +30,8 @@ class Snapshot:
 class Training:
     """What a training leaves behind. Runs are entrants × their values × seeds, the seeds running fastest.
 
-    x0, x         (runs, P) parameters before and after; the rows of x0 of one seed are identical; see `kept`
+    x0, x         (runs, P) parameters before and after, and behind them the layers' running states where there are any; the
+                  rows of x0 of one seed are identical; see `kept`
     loss          (steps, runs) minibatch loss before each update; NaN once a run has stopped
     unweighted    (steps, runs) the same with every row counting once, whatever the weights of the classes
     accuracy      (steps, runs) the share of the minibatch that was classified well before each update; NaN for a regression

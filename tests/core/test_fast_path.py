@@ -82,6 +82,11 @@ def test_what_cannot_be_recorded_says_so_by_an_exception_of_its_own(deed):
         UNRECORDED[deed](Expr("symbol", "x"))
 
 
+def test_whether_it_has_an_attribute_may_be_asked():
+    assert not hasattr(Expr("symbol", "x"), "shape")
+    assert getattr(Expr("symbol", "x"), "nbytes", 0) == 0
+
+
 def test_numbers_of_numpy_are_numbers():
     x = Expr("symbol", "x")
     two: Any = np.float32(2.0)

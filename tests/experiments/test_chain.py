@@ -26,7 +26,7 @@ from networks.analysis.backprop import (
     terms_of_weight,
     weight_place,
 )
-from networks.model.layers.plain import BENDS
+from networks.model.layers.activation import BENDS
 from networks.model.network import Network
 from networks.model.parameters import INITS
 from tests import by_torch

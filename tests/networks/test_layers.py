@@ -1,7 +1,9 @@
 """Every layer by hand is its torch module: values, gradients, names; and a run knows nothing of its neighbours."""
 
+import importlib
 import inspect
 import math
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,23 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from networks.model import network
-from networks.model.layers import plain as layers
-from networks.model.layers import recurrent
-from networks.model.layers.plain import (
-    BENDS,
-    Activation,
-    Convolution,
-    Dropout,
-    Embedding,
-    Flatten,
-    Layer,
-    Linear,
-    Luck,
-    Pool,
-    SeededDropout,
-    Shape,
-)
+from networks.model import layers, network
+from networks.model.layers.activation import BENDS, Activation
+from networks.model.layers.convolution import Convolution, Pool
+from networks.model.layers.dropout import Dropout, SeededDropout
+from networks.model.layers.embedding import Embedding
+from networks.model.layers.layer import Layer, Luck, Shape
+from networks.model.layers.linear import Flatten, Linear
+from networks.model.layers.normal import BatchNorm
 from networks.model.layers.recurrent import GRU, LSTM, RNN, Recurrent
 from networks.model.losses import LOSSES, Loss
 from networks.model.network import Network, Stopped
@@ -59,6 +52,8 @@ CASES = {
     "one pixel": Case((3, 1, 1), lambda bend: (Convolution(2), bend, Flatten())),
     "pool first": Case((2, 6, 5), lambda bend: (Pool(), Convolution(2), bend, Flatten())),
     "dropped": Case((4,), lambda bend: (Linear(6), bend, Dropout(0.4))),
+    "normalised": Case((5,), lambda bend: (Linear(7, biased=False), BatchNorm(), bend, Linear(4), BatchNorm())),
+    "normalised images": Case((2, 4, 6), lambda bend: (Convolution(3, biased=False), BatchNorm(), bend, Flatten())),
     "words": Case((5,), lambda bend: (Embedding(7, 3), bend, Flatten()), 7),
     "read words": Case((5,), lambda bend: (Embedding(7, 3), LSTM(4), bend), 7),
     "RNN": Case((4, 3), lambda bend: (bend, RNN(5))),
@@ -76,9 +71,10 @@ every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
 
 def numbers(case: Case, model: Network, dtype: str = "float64", rows: int = ROWS, own: int = 1) -> tuple[np.ndarray, ...]:
-    """A stack (RUNS, P), inputs, targets and what rows count for, the last three for `own` runs."""
+    """A stack (RUNS, size), inputs, targets and what rows count for, the last three for `own` runs."""
     rng = np.random.default_rng(8)
-    stack = rng.normal(0, 0.7, (RUNS, model.parameters)).astype(dtype)
+    stack = rng.normal(0, 0.7, (RUNS, model.size)).astype(dtype)
+    stack[:, model.parameters :] = np.abs(stack[:, model.parameters :]) + np.asarray(0.5, dtype)
     features = (own, rows, math.prod(case.shape))
     x = rng.integers(0, case.words, features) if case.words else rng.normal(size=features).astype(dtype)
     return stack, x, targets(model.measure, rng, (own, rows), dtype), rng.uniform(0.2, 2, (own, rows))
@@ -93,13 +89,13 @@ def targets(loss: Loss, rng: np.random.Generator, shape: tuple[int, int], dtype:
 def test_every_layer_has_a_case():
     found = {
         thing
-        for module in (layers, recurrent)
-        for thing in vars(module).values()
+        for home in pkgutil.iter_modules(layers.__path__, f"{layers.__name__}.")
+        for thing in vars(importlib.import_module(home.name)).values()
         if inspect.isclass(thing) and hasattr(thing, "forward") and hasattr(thing, "backward")
     }
     used = {type(layer) for case in CASES.values() for layer in case.network().layers}
     assert used == found - {Layer, Recurrent}
-    assert len(used) == 10
+    assert len(used) == 11
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -118,7 +114,7 @@ def test_backpropagation_by_hand_is_autograd(case, activation, loss):
             theirs = (by_torch.losses(model.measure, outputs, target) * shares).sum()
             theirs.backward()
             assert found[i] == pytest.approx(theirs.item(), rel=1e-12)
-            np.testing.assert_allclose(gradient[i], by_torch.slopes(module), atol=1e-12)
+            np.testing.assert_allclose(gradient[i, : model.parameters], by_torch.slopes(module), atol=1e-12)
             if right is not None:
                 assert right[i] == (by_torch.classified(outputs) == target).double().mean().item()
 
@@ -145,6 +141,7 @@ def test_a_gradient_is_the_slope_of_the_loss(case):
     stack, x, y, _ = numbers(case, model)
     _, gradient, _ = model.gradient(stack, x, y)
     direction, h = np.random.default_rng(3).normal(size=stack.shape), 1e-6
+    direction[:, model.parameters :] = 0
     above, below = (model.gradient(stack + sign * h * direction, x, y)[0] for sign in (1, -1))
     np.testing.assert_allclose((gradient * direction).sum(axis=1), (above - below) / (2 * h), rtol=1e-6)
 
@@ -160,7 +157,9 @@ def test_blocks_are_named_and_shaped_as_the_modules_parameters(case):
 def test_a_module_has_the_parameters_it_is_given(case):
     model = case.network()
     row = model.initial(0)
-    np.testing.assert_array_equal(by_torch.parameters(model.module(row)), row)
+    module = model.module(row)
+    buffers = [buffer for buffer in module.buffers() if buffer.ndim]
+    np.testing.assert_array_equal(by_torch.flat(iter([*module.parameters(), *buffers])), row)
 
 
 @pytest.mark.parametrize("rows", [1, ROWS])
@@ -195,7 +194,8 @@ def test_a_batch_in_pieces_is_the_batch(case, loss, room, monkeypatch):
         counted = weights if weighted else None
         with monkeypatch.context() as patch:
             patch.setattr(network, "PIECE", room * model.width * stack.itemsize)
-            assert max(piece.stop - piece.start for piece in model._pieces(ROWS, stack.itemsize)) <= room
+            if not model.states:
+                assert max(piece.stop - piece.start for piece in model._pieces(ROWS, stack.itemsize)) <= room
             in_pieces = model.gradient(stack, x, y, None, counted)
         for whole, pieces in zip(model.gradient(stack, x, y, None, counted), in_pieces, strict=True):
             if whole is not None:

@@ -9,7 +9,10 @@ import torch
 
 from networks import TASKS, Training, train
 from networks.model.architectures import MLP
-from networks.model.layers.plain import Convolution, Embedding, Layer, Linear
+from networks.model.layers.convolution import Convolution
+from networks.model.layers.embedding import Embedding
+from networks.model.layers.layer import Layer
+from networks.model.layers.linear import Linear
 from networks.model.layers.recurrent import GRU, LSTM, RNN
 from networks.model.losses import LOSSES
 from networks.model.network import Network

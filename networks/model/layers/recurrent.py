@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from networks.model.layers.plain import Luck, Shape, Weights
+from networks.model.layers.layer import Luck, Shape, Stateless, Weights
 from networks.model.parameters import Block
 
 
@@ -33,7 +33,7 @@ class LastState(nn.Module):
 
 
 @dataclass(frozen=True)
-class Recurrent:
+class Recurrent(Stateless):
     """What the three have in common.
 
     `bent` gives the next state, and what is kept of the gates z (runs, gates·hidden, rows), the carried and the last state;

@@ -63,7 +63,7 @@ def board_message(going: Ongoing, forks: Sequence[Ongoing] = ()) -> bytes:
 
 def _in_the_plane(training: Training) -> bool:
     """Whether there are classes to be told apart by two numbers, and the parameters to tell how."""
-    known = training.x.shape[1] == training.task.model.parameters
+    known = training.x.shape[1] == training.task.model.size
     return known and bool(training.data.classes) and training.data.x_train.shape[1] == 2
 
 
