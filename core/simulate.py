@@ -1,11 +1,12 @@
 """Every trajectory comes from `simulate`."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import numpy as np
 
+from core.effects import L2, ClipNorm, ClipValue, Noise, Setting
 from core.engine.clocks import aged
 from core.engine.course import Course, scheduled, starts
 from core.engine.recorded import recorded
@@ -13,9 +14,6 @@ from core.hyper import Hyper, declared
 from core.rule import Rule
 from core.schedule import Schedule
 from core.trajectory import Objective, Trajectory
-
-Setting = float | Sequence[float] | np.ndarray | None
-"""One number for all runs, or one for each; None is off."""
 
 _Steps = Annotated[int, Hyper(1, 5000, "log", whole=True, help="How many updates every rule makes.")]
 WeightDecay = Annotated[
@@ -26,20 +24,6 @@ WeightDecay = Annotated[
         "log",
         off=0.0,
         help="Decoupled decay λ: every parameter x, biases too, shrinks by lr·λ·x each step (AdamW).",
-    ),
-]
-L2 = Annotated[
-    Setting,
-    Hyper(1e-6, 10.0, "log", off=0.0, help="Coupled decay: λ·x of every parameter x, biases too, is added to the gradient."),
-]
-ClipNorm = Annotated[
-    Setting, Hyper(1e-3, 1e3, "log", off=math.inf, help="A gradient longer than this is shortened to it, direction kept.")
-]
-ClipValue = Annotated[Setting, Hyper(1e-3, 1e3, "log", off=math.inf, help="Each gradient component is held within ± this.")]
-Noise = Annotated[
-    Setting,
-    Hyper(
-        1e-4, 100.0, "log", off=0.0, help="Standard deviation of the noise on each gradient component, the same for every rule."
     ),
 ]
 Age = Annotated[

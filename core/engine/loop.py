@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from core.effects import before
 from core.engine.course import Analytic, Course
-from core.engine.step import Step, before, flat, identity, step_of
+from core.engine.step import Step, flat, identity, step_of
 from core.knowledge import Supply
 from core.maths import power
 

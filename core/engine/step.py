@@ -5,23 +5,20 @@ recorded once with symbols and written out as one flat function, of floats for a
 several times faster and the same bit for bit.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
-from operator import add
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from core import maths
+from core.effects import Parts, before
 from core.rule import Rule
 from core.symbolic.emit import hoisted
 from core.symbolic.expression import Expr, Function, Unrecorded, expr, parts_of
 from core.symbolic.program import Instruction
-
-Parts = Sequence[Any]
-"""Parameters, gradients or slots: one array (parameters, runs), or one number a coordinate."""
 
 
 def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> Callable[..., tuple[list[Any], list[Any]]]:
@@ -62,25 +59,6 @@ def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> 
         return moved, kept
 
     return step
-
-
-def before(effects: frozenset[str], numbers: Mapping[str, Any]) -> Iterator[Callable[[Parts, Parts, Parts], Parts]]:
-    """What happens to the gradient before the rule sees it, in order; effects that are off are not there."""
-    if "l2" in effects:
-        yield lambda g, x, draw: [slope + numbers["l2"] * part for slope, part in zip(g, x, strict=True)]
-    if "noise" in effects:
-        yield lambda g, x, draw: [slope + numbers["noise"] * n for slope, n in zip(g, draw, strict=True)]
-    if "clip_value" in effects:
-        yield lambda g, x, draw: [maths.clip(slope, -numbers["clip_value"], numbers["clip_value"]) for slope in g]
-    if "clip_norm" in effects:
-
-        def shorten(g: Parts, x: Parts, draw: Parts) -> Parts:
-            coordinates = [c for slope in g for c in (slope if isinstance(slope, np.ndarray) else (slope,))]
-            norm = maths.sqrt(reduce(add, [c * c for c in coordinates]))
-            share = numbers["clip_norm"] / maths.maximum(norm, numbers["clip_norm"])
-            return [slope * share for slope in g]
-
-        yield shorten
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from core import maths
+from core.effects import before
 from core.engine.recorded import recorded
-from core.engine.step import before
 from core.knowledge import Supply
 from core.maths import real
 from core.rule import Rule

@@ -14,6 +14,8 @@ import torch
 from torch import nn
 
 from core import Schedule, Twin
+from core.effects import EFFECTS
+from core.symbolic.notation import symbol
 from core.words import cut
 from networks.analysis.shaken import shaken
 from networks.data import augment, columns, delimited, encoding, files, prepare, sources
@@ -28,20 +30,15 @@ from networks.model.network import Network
 from networks.model.parameters import DRAWS
 from networks.training import entrants, regime
 from networks.training.entrants import numbers_of
-from networks.training.regime import REGIME, Regime
+from networks.training.regime import PER_RUN, REGIME, Regime
 from networks.training.training import Training
 from optimizers import ENTRANTS
 
 HOMES = (prepare, columns, delimited, encoding, augment, activation, dropout, recurrent, sources, regime, entrants, files)
 """Where the names in a script come from."""
 
-EFFECTS = {
-    "l2": "p.grad += {0} * p  # L2",
-    "l1": "p.grad += {0} * p.sign()  # L1",
-    "clip_value": "p.grad.clamp_(-{0}, {0})",
-}
-"""What happens to the gradient of each parameter p, in order."""
-
+IN_TORCH = {"g": "p.grad", "x": "p", "sign": "torch.sign", "clip": "torch.clip", "maximum": "torch.clamp"}
+"""What the formulas of effects name, for a parameter p; torch calls the maximum of a tensor and a number clamp."""
 
 CALM = {"float32": 2e-6, "float64": 1e-10}
 """A run makes little of rounding whose loss it moves by less of itself, by precision: the script's is as near, or nearly."""
@@ -137,10 +134,6 @@ def checkpoint(training: Training) -> bytes:
 
 def _varies(schedule: Schedule) -> bool:
     return bool((schedule.factors(100) != 1).any())
-
-
-def _on(numbers: Mapping[str, float], name: str) -> bool:
-    return numbers[name] != REGIME[name].off
 
 
 def _losses(measure: Loss) -> str:
@@ -317,21 +310,27 @@ def _loop(training: Training, key: str, numbers: Mapping[str, float], steps: int
     else:
         yield "    loss = losses(model(x), y).mean()"
     yield "    loss.backward()"
-    effects = [text.format(numbers[name]) for name, text in EFFECTS.items() if _on(numbers, name)]
-    if _on(numbers, "weight_decay") and "weight_decay" not in arguments:
-        rate = "scheduler.get_last_lr()[0]" if varies else repr(numbers["lr"])
-        effects.append(f"p *= 1 - {rate} * {numbers['weight_decay']}  # decoupled decay")
-    if effects:
+    rate = "scheduler.get_last_lr()[0]" if varies else repr(numbers["lr"])
+    altered = list(_altered(numbers, "" if "weight_decay" in arguments else rate))
+    if altered:
         yield "    with torch.no_grad():"
-        yield "        for p in model.parameters():"
-        yield from (f"            {effect}" for effect in effects)
-    if _on(numbers, "clip_norm"):
-        yield "    norm = torch.stack([p.grad.double().norm() for p in model.parameters()]).norm()"
-        yield "    for p in model.parameters():"
-        yield f"        p.grad *= ({numbers['clip_norm']} / norm).clamp(max=1)"
+        yield from (f"        {line}" for line in altered)
     yield "    optimizer.step()"
     if varies:
         yield "    scheduler.step()"
+
+
+def _altered(numbers: Mapping[str, float], rate: str) -> Iterator[str]:
+    """What is done to gradients, and by decoupled decay at a rate, where there is one, to parameters, before the step."""
+    for name, effect in EFFECTS.items():
+        if name in PER_RUN and numbers[name] != REGIME[name].off:
+            if "norm" in effect.needs:
+                yield "norm = torch.stack([p.grad.double().norm() for p in model.parameters()]).norm()"
+            yield "for p in model.parameters():"
+            yield f"    p.grad = {inlined(effect.formula, **IN_TORCH, **{name: repr(numbers[name])})}  # {symbol(name)}"
+    if rate and numbers["weight_decay"] != REGIME["weight_decay"].off:
+        yield "for p in model.parameters():"
+        yield f"    p *= 1 - {rate} * {numbers['weight_decay']}  # decoupled decay"
 
 
 def _validation(model: Network) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from core.effects import EFFECTS, GradientEffect
 from core.engine.course import DRAWN
 from core.engine.step import step_of
 from core.knowledge import Supply
@@ -107,20 +109,20 @@ def update_of(group: Group) -> Callable[..., Any]:
 
 def effects_of(entrants: Sequence[Group], dtype: str) -> Iterator[Callable[[np.ndarray, np.ndarray, slice], np.ndarray]]:
     """What happens to the gradients (runs, P) of some rows before their rules see them, in order; what is off is not there."""
-
-    def column(name: str) -> np.ndarray | None:
+    for name, effect in EFFECTS.items():
+        if name not in PER_RUN:
+            continue
         parts = [np.broadcast_to(e.settings[name], (e.rows.stop - e.rows.start, 1)) for e in entrants]
-        whole = np.concatenate(parts)
-        return None if (whole == REGIME[name].off).all() else whole.astype(dtype)
+        whole = np.concatenate(parts).astype(dtype).astype(np.float64)
+        if (whole != REGIME[name].off).any():
+            yield partial(_altered, effect, whole.view(_Column))
 
-    if (l2 := column("l2")) is not None:
-        yield lambda g, x, rows: g + l2[rows] * x
-    if (l1 := column("l1")) is not None:
-        yield lambda g, x, rows: g + l1[rows] * np.sign(x)
-    if (bound := column("clip_value")) is not None:
-        yield lambda g, x, rows: np.clip(g, -bound[rows], bound[rows])
-    if (longest := column("clip_norm")) is not None:
-        yield lambda g, x, rows: g * np.minimum(1, longest[rows] / np.maximum(norms(g)[:, None], 1e-300)).astype(dtype)
+
+def _altered(effect: GradientEffect, column: _Column, g: np.ndarray, x: np.ndarray, rows: slice) -> np.ndarray:
+    number = column[rows]
+    if "norm" in effect.needs:  # a bound of infinity is the largest number: inf/inf would not be 1
+        number = np.minimum(number, np.finfo(float).max)
+    return effect.on(number, lambda parts: norms(parts[0])[:, None].view(_Column), [g], [x])[0]
 
 
 def drawn(seeds: np.ndarray, n: int, like: np.ndarray) -> np.ndarray:

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from core import Hyper, Schedule
+from core.effects import L1, L2, ClipNorm, ClipValue
 from core.hyper import declared
-from core.simulate import L2, ClipNorm, ClipValue, WeightDecay
+from core.simulate import WeightDecay
 from networks.data.augment import Augmentation
 
 RECORDS = 20, 50
@@ -18,13 +19,6 @@ RECORDS = 20, 50
 PRECISIONS = ("float32", "float64")
 
 REGIME_STEPS = Hyper(0, 1_000_000, whole=True, name="steps")
-
-L1 = Annotated[
-    float,
-    Hyper(
-        1e-8, 1.0, "log", off=0.0, help="Pull to zero: λ·sign(x) of every parameter x, biases too, is added to the gradient."
-    ),
-]
 
 Patience = Annotated[
     int,
