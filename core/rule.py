@@ -102,8 +102,7 @@ def rule(
 
     def declare(update: Callable[..., Any]) -> Rule:
         slots, hypers, needs = signature(update, KNOWLEDGE)
-        remembered(update)
-        lawful(update, [name for name in needs if KNOWLEDGE[name].called])
+        lawful(remembered(update), [name for name in needs if KNOWLEDGE[name].called])
         _dry_run(update, slots, [*needs, *hypers])
         (rate,) = get_args(LearningRate)[1:]
         return Rule(

@@ -2,19 +2,20 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
-from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from core.hyper import Hyper, declared
+from core.rotation import carried, height_turned, partials_turned, turn_of
 from core.symbolic.derivative import Formula
 from core.symbolic.expression import Unrecorded
 from core.symbolic.notation import lawful
-from core.wells import Place, Point, Points, Valley, nearest, well_points, wells_at
+from core.symbolic.source import again, constants, remembered, text_of
+from core.wells import Place, Point, Points, Valley, nearest, sent, well_points, wells_at
 
 Domain = tuple[Point, Point]
 
@@ -29,6 +30,9 @@ class Surface:
     parameters and rotation. `rotated` turns surface, start and critical points counter-clockwise about the domain's
     centre and leaves the domain, which is only a window, where it is. `everywhere` says that nothing in the whole plane is
     lower than the global minima; otherwise they are the lowest points of the domain, however turned, alone.
+
+    `text` is its formula's own source, and `numbers` those of its module that it names: they tell one surface from another, and
+    it travels to other processes as them. Minima and saddles that a function gives stay where they were declared.
     """
 
     key: str
@@ -37,8 +41,10 @@ class Surface:
     source: str
     lesson: str
     domain: Domain
-    formula: Formula = field(repr=False)
-    hypers: Mapping[str, Hyper] = field(repr=False, hash=False, compare=False)
+    formula: Formula = field(repr=False, compare=False)
+    text: str = field(repr=False)
+    numbers: tuple[tuple[str, float], ...] = field(repr=False)
+    hypers: Mapping[str, Hyper] = field(repr=False, hash=False)
     own_start: Point
     own_minima: Place = field(repr=False)
     own_local_minima: Place = field(repr=False)
@@ -48,7 +54,9 @@ class Surface:
     angle: float = 0.0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _found, (self.formula.function.__module__, self.key, self.parameters, self.angle)
+        kept = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "formula"}
+        places = {name: sent(kept[name]) for name in ("own_minima", "own_local_minima", "own_saddles")}
+        return _again, ({**kept, **places, "hypers": dict(self.hypers)},)
 
     def with_(self, **parameters: float) -> "Surface":
         """The same surface with other parameters (a ravine's kappa); ValueError for an unknown or bad one."""
@@ -145,12 +153,12 @@ class Surface:
     @property
     def height(self) -> Callable[..., Any]:
         """(x, y, *constants) → f, on floats or on arrays of one shape."""
-        return _height_turned(self.formula) if self.angle else self.formula.value
+        return height_turned(self.formula) if self.angle else self.formula.value
 
     @property
     def partials(self) -> Callable[..., tuple[Any, Any]]:
         """(x, y, *constants) → (fx, fy), on floats or on arrays of one shape: what `simulate` runs on."""
-        return _partials_turned(self.formula) if self.angle else self.formula.gradient
+        return partials_turned(self.formula) if self.angle else self.formula.gradient
 
     @property
     def constants(self) -> tuple[float, ...]:
@@ -177,22 +185,22 @@ class Surface:
         turn: tuple[Any, Any] | None = self._turn if self.angle else None
         if angles is not None:
             different, which = np.unique(angles, return_inverse=True)
-            cos, sin = np.array([_turn_of(angle) for angle in different.tolist()]).T[:, which]
-            x, y = _carried(*self._unturned(x, y), cos, sin, *self.centre)
+            cos, sin = np.array([turn_of(angle) for angle in different.tolist()]).T[:, which]
+            x, y = carried(*self._unturned(x, y), cos, sin, *self.centre)
             turn = cos, sin
         return Family(
             surface=self,
             parameters=tuple(now.values()),
             turn=turn,
-            height=_height_turned(self.formula) if turn else self.formula.value,
-            partials=_partials_turned(self.formula) if turn else self.formula.gradient,
+            height=height_turned(self.formula) if turn else self.formula.value,
+            partials=partials_turned(self.formula) if turn else self.formula.gradient,
             constants=(*turn, *self.centre, *now.values()) if turn else tuple(now.values()),
             start=np.stack([x, y], axis=-1),
         )
 
     def turned(self, points: Points) -> Points:
         """Points of the unrotated surface, carried along by the rotation."""
-        return tuple(_carried(x, y, *self._turn, *self.centre) for x, y in points) if self.angle else points
+        return tuple(carried(x, y, *self._turn, *self.centre) for x, y in points) if self.angle else points
 
     def unturned(self, points: Points) -> Points:
         """Points of the rotated surface, carried back to the unrotated one."""
@@ -206,10 +214,10 @@ class Surface:
 
     @cached_property
     def _turn(self) -> Point:
-        return _turn_of(self.angle)
+        return turn_of(self.angle)
 
     def _unturned(self, x: Any, y: Any) -> tuple[Any, Any]:
-        return _carried(x, y, *self._turn, *self.centre, back=True) if self.angle else (x, y)
+        return carried(x, y, *self._turn, *self.centre, back=True) if self.angle else (x, y)
 
     def _points(self, place: Place) -> Points:
         return self.turned(well_points(wells_at(place, self.parameters)))
@@ -219,8 +227,14 @@ class Surface:
         return " through ".join([well.title, *where] if isinstance(well, Valley) else where)
 
 
-def _found(module: str, key: str, parameters: tuple[float, ...], angle: float) -> Surface:
-    return replace(getattr(import_module(module), key), parameters=parameters, angle=angle)
+def _again(kept: dict[str, Any]) -> Surface:
+    """A surface that comes from another process."""
+    return Surface(formula=_formula(kept["text"], kept["numbers"]), **{**kept, "hypers": MappingProxyType(kept["hypers"])})
+
+
+@cache
+def _formula(text: str, numbers: tuple[tuple[str, float], ...]) -> Formula:
+    return Formula(again(text, numbers))
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,7 +299,7 @@ class Family:
         """
         x, y = _coordinates(points)
         if self.turn:
-            x, y = _carried(x, y, *self.turn, *self.surface.centre, back=True)
+            x, y = carried(x, y, *self.turn, *self.surface.centre, back=True)
         known = wells_at(self.surface.own_minima, self.parameters) + wells_at(self.surface.own_local_minima, self.parameters)
         return nearest(known, x, y, self.parameters)
 
@@ -305,39 +319,6 @@ def _coordinates(points: Any) -> tuple[np.ndarray, np.ndarray]:
     if points.shape[-1:] != (2,):
         raise ValueError(f"points has shape {points.shape}: allowed is (..., 2), the last axis being x, y")
     return points[..., 0].copy(), points[..., 1].copy()  # contiguous, so that numpy takes one code path for all
-
-
-def _turn_of(degrees: float) -> Point:
-    """Cosine and sine."""
-    quarters, rest = divmod(degrees, 90.0)
-    if not rest:  # quarter turns are exact, which cos(π/2) is not
-        return ((1.0, 0.0), (0.0, 1.0), (-1.0, 0.0), (0.0, -1.0))[int(quarters) % 4]
-    return math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-
-
-def _carried(x: Any, y: Any, cos: Any, sin: Any, cx: Any, cy: Any, *, back: bool = False) -> tuple[Any, Any]:
-    """A point turned about the centre (cx, cy), or turned back."""
-    dx, dy = x - cx, y - cy
-    if back:
-        return cos * dx + sin * dy + cx, cos * dy - sin * dx + cy
-    return cos * dx - sin * dy + cx, sin * dx + cos * dy + cy
-
-
-@cache
-def _height_turned(formula: Formula) -> Callable[..., Any]:
-    def height(x: Any, y: Any, cos: Any, sin: Any, cx: Any, cy: Any, *parameters: Any) -> Any:
-        return formula.value(*_carried(x, y, cos, sin, cx, cy, back=True), *parameters)
-
-    return height
-
-
-@cache
-def _partials_turned(formula: Formula) -> Callable[..., tuple[Any, Any]]:
-    def partials(x: Any, y: Any, cos: Any, sin: Any, cx: Any, cy: Any, *parameters: Any) -> tuple[Any, Any]:
-        fu, fv = formula.gradient(*_carried(x, y, cos, sin, cx, cy, back=True), *parameters)
-        return cos * fu - sin * fv, sin * fu + cos * fv
-
-    return partials
 
 
 def surface(
@@ -362,7 +343,7 @@ def surface(
 
     def declare(function: Callable[..., Any]) -> Surface:
         hypers = declared(function)
-        lawful(function)
+        lawful(remembered(function))
         try:
             formula = Formula(function)
         except (Unrecorded, TypeError, KeyError, ValueError) as error:
@@ -377,7 +358,9 @@ def surface(
             lesson=lesson,
             domain=domain,
             formula=formula,
-            hypers=MappingProxyType(dict(hypers)),
+            text=text_of(function),
+            numbers=tuple(constants(function).items()),
+            hypers=hypers,
             own_start=start,
             own_minima=minima,
             own_local_minima=local_minima,

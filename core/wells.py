@@ -40,6 +40,16 @@ def wells_at(place: Place, parameters: Sequence[Any]) -> list[Any]:
     return [same[0] if isinstance(same[0], Valley) else tuple(np.array(same).T[:, which.ravel()]) for same in found]
 
 
+def sent(place: Place) -> Place:
+    """What of a place travels to other processes: points, in place of a function one that says so."""
+    plain = not callable(place) and not any(isinstance(well, Valley) for well in place)
+    return place if plain else _stayed
+
+
+def _stayed(*parameters: Any) -> tuple[Well, ...]:
+    raise RuntimeError("what a surface claims by a function of its own is known only where it was declared")
+
+
 def well_points(wells: Sequence[Well]) -> Points:
     """Their points, without the curves on which none stands out."""
     points = [well.point if isinstance(well, Valley) else well for well in wells]

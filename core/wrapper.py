@@ -105,8 +105,7 @@ def wrapper(
 
     def declare(function: Callable[..., Any]) -> Wrapper:
         slots, hypers, needs = signature(function, [STEP, *KNOWLEDGE])
-        remembered(function)
-        lawful(function, [STEP, *(name for name in needs if name in KNOWLEDGE and KNOWLEDGE[name].called)])
+        lawful(remembered(function), [STEP, *(name for name in needs if name in KNOWLEDGE and KNOWLEDGE[name].called)])
         _split(definition(function))
         return Wrapper(
             key=function.__name__,

@@ -174,10 +174,11 @@ def test_the_copy_is_green(copy, files, selections):
             TRAINING,
             ONE_STREAM,
             "networks/training/trainer.py",
-            "        batch = Minibatch(self.task.model, states, x, y, counts, self.seeds, n, self.which if len(x) > 1 else None)\n",
+            "counts, self.seeds, n, self.which if len(x) > 1 else None)\n",
+            "counts, self.seeds, n, None)\n"
             "        x, y = x.repeat(self.runs, 0), y.repeat(self.runs, 0)\n"
             "        x[-1], y[-1] = self.x_train[self.streams[0][n - 1]], self.y_train[self.streams[0][n - 1]]\n"
-            "        batch = Minibatch(self.task.model, states, x, y, counts, self.seeds, n, None)\n",
+            "        batch = replace(batch, x=x, y=y)\n",
             id="other batches for one rule",
         ),
         pytest.param(

@@ -59,13 +59,16 @@ def rounding(whole: Expr, rounded: Sequence[str]) -> Expr:
     """How far the computed value may be from the true one, where these symbols are themselves rounded: a running error bound.
 
     Higham, Accuracy and Stability of Numerical Algorithms, § 3.3: each operation passes on its arguments' errors and adds its
-    own. Of the second order a product's alone is kept: it is all there is where squares vanish.
+    own. Of the second order a product's alone is kept: it is all there is where squares vanish. An operation that has no
+    derivative is of parameters alone, so it errs alike everywhere, which moves nothing.
     """
     unit, known = ULPS * float(np.finfo(np.float64).eps), dict[int, Expr]()
 
     def of(e: Expr) -> Expr:
         if e.op in ("symbol", "number"):
             return e.abs() * unit if e.op == "symbol" and e.args[0] in rounded else expr(0.0)
+        if e.op not in _PARTIALS:
+            return expr(0.0)
         if id(e) not in known:
             inner = [of(a) for a in e.args]
             total = e.abs() * unit
@@ -82,7 +85,7 @@ class Formula:
 
     `value`, `gradient` and `hessian` take (x, y, *parameters in the order of the signature) and return f; (fx, fy);
     (fxx, fxy, fyy). A constant derivative comes back as a plain number, to be broadcast by the caller. Raises ValueError for a
-    function that has no derivative, or that cannot be recorded.
+    function that has no first or no second derivative, Unrecorded for one that cannot be recorded.
     """
 
     def __init__(self, function: Function) -> None:
@@ -90,7 +93,8 @@ class Formula:
         self.symbols = tuple(inspect.signature(function).parameters)
         given = {s: Expr("symbol", s) for s in self.symbols}
         self._f = expr(function(given.pop("x"), given.pop("y"), **given))
-        self._first = derivative(self._f, "x"), derivative(self._f, "y")
+        fx, fy = self._first = derivative(self._f, "x"), derivative(self._f, "y")
+        self._second = derivative(fx, "x"), derivative(fx, "y"), derivative(fy, "y")
 
     @cached_property
     def value(self) -> Function:
@@ -109,5 +113,4 @@ class Formula:
 
     @cached_property
     def hessian(self) -> Function:
-        fx, fy = self._first
-        return compiled([derivative(fx, "x"), derivative(fx, "y"), derivative(fy, "y")], self.symbols)
+        return compiled(self._second, self.symbols)
