@@ -8,6 +8,7 @@ round and multiplied by 100.
 """
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from benchmarks.floor import held, status
 from core import Rule, Surface, simulate
 from optimizers import RULES
 from surfaces import SURFACES
@@ -115,7 +117,9 @@ def main() -> None:
             f"{row.name:32}{row.torch * 1e3:>11.0f} ms{row.ravine * 1e3:>9.1f} ms"
             f"{row.ratio:>8.1f}×{row.target:>8.0f}×{row.floor:>7.0f}×"
         )
+        held(row.name, row.ratio, row.floor)
 
 
 if __name__ == "__main__":
     main()
+    sys.exit(status())
