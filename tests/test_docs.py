@@ -34,3 +34,13 @@ def test_the_version_is_told_once_and_the_changelog_begins_with_it():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE).group(1) == project["version"]  # type: ignore[union-attr]
     assert project["name"] == "ravine"
+
+
+def test_the_lock_holds_what_is_pinned_and_a_hash_for_every_package():
+    pinned = {line.strip() for line in (ROOT / "requirements.txt").read_text().splitlines() if line.strip()}
+    packages = re.findall(
+        r"^(\S+==\S+)((?: \\\n +--hash=sha256:[0-9a-f]{64})*)$", (ROOT / "requirements.lock").read_text(), re.MULTILINE
+    )
+    locked = dict(packages)
+    assert pinned - locked.keys() == set()
+    assert [package for package, hashes in locked.items() if not hashes] == []
