@@ -7,9 +7,9 @@ import numpy as np
 
 from core.effects import before
 from core.engine.course import Analytic, Course
-from core.engine.step import Step, flat, identity, step_of
+from core.engine.step import carrying, flat, step_of
 from core.knowledge import Supply
-from core.maths import power
+from core.maths import Real, power
 
 DIVERGENCE_BOUND = 1e30
 """A run whose position or loss exceeds this in magnitude has diverged."""
@@ -59,7 +59,7 @@ def on_arrays(
     x, tracks = np.ascontiguousarray(course.x0.T), 1 + len(course.rule.slots)
     made = flattened(course, list(x), floats=False, losses=losses)
     if made is None:
-        loop(*_stepwise(course, x, supply), lambda state: keep(state, None), course.steps)
+        loop(*_stepwise(course, x, supply), lambda state: keep(state[:tracks], None), course.steps)
     else:
         parts = tracks * len(x)
         loop(*made, lambda state: keep(state[:parts], state[-1] if losses else None), course.steps)
@@ -105,24 +105,26 @@ def flattened(
 
 
 def _stepwise(course: Course, x: np.ndarray, supply: Supply) -> tuple[State, Callable[[int, State], State]]:
-    """The same for any rule on any objective, of arrays (parameters, runs)."""
+    """The same for any rule on any objective, of arrays (parameters, runs); the rule's powers come last in a state."""
     rule, objective, x0 = course.rule, course.objective, x
-    noisy, timed, first = "noise" in course.effects, "t" in rule.needs, 1.0 + course.age
+    noisy, first, tracks = "noise" in course.effects, 1.0 + course.age, 1 + len(course.rule.slots)
     # Who sees all coordinates together has them last, and its numbers as columns; what is done to gradients is done before.
     within = {name: number[:, None] if rule.together and np.ndim(number) else number for name, number in course.numbers.items()}
-    powers = {identity(value): (first, power(value, first)) for value in within.values()}
+    keywords = carrying(rule)[1]
+    raised = [within[name] for name in keywords]
     effects = course.effects & {"weight_decay"} if rule.together else course.effects
     step, chain = step_of(rule, effects, within), list(before(course.effects, course.numbers))
 
     def advance(n: int, state: State) -> State:
-        x, *slots = state
-        lr = course.rate * course.factors[n]
-        t = Step.after(n + course.age, powers) if timed else None
+        x, *slots = state[:tracks]
+        powers = state[tracks:]
+        known, after = dict(zip(keywords.values(), powers, strict=True)), [p * b for p, b in zip(powers, raised, strict=True)]
+        lr, t = course.rate * course.factors[n], Real(n + first)
         draw = [course.draws[n, :, None]] if noisy else []
         g = np.ascontiguousarray(objective.grad(x.T).T)
         if not rule.together:
-            (moved,), (kept,) = step([x], [g], [slots], lr, t, draw, [x0])
-            return [moved, *kept]
+            (moved,), (kept,) = step([x], [g], [slots], lr, t, draw, [x0], known)
+            return [moved, *kept, *after]
 
         def altered(place: np.ndarray, slope: np.ndarray) -> np.ndarray:
             parts = [np.ascontiguousarray(slope.T)]
@@ -131,12 +133,13 @@ def _stepwise(course: Course, x: np.ndarray, supply: Supply) -> tuple[State, Cal
             return np.ascontiguousarray(parts[0].T)
 
         here = np.ascontiguousarray(x.T)
-        known = supply.at(objective, here, altered, course.drawing(n))
+        known |= supply.at(objective, here, altered, course.drawing(n))
         lr = lr[:, None] if np.ndim(lr) else lr
         (moved,), (kept,) = step([here], [altered(here, g.T)], [[s.T for s in slots]], lr, t, [], [x0.T], known)
-        return [np.ascontiguousarray(np.broadcast_to(part, here.shape).T) for part in (moved, *kept)]
+        return [*(np.ascontiguousarray(np.broadcast_to(part, here.shape).T) for part in (moved, *kept)), *after]
 
-    return [x, *(x * 0.0 + initial for initial in course.slots.values())], advance
+    begin = (x, *(x * 0.0 + initial for initial in course.slots.values()))
+    return [*begin, *(power(base, first) for base in raised)], advance
 
 
 def coordinates(state: State, parameters: int) -> Any:

@@ -5,30 +5,32 @@ recorded once with symbols and written out as one flat function, of floats for a
 several times faster and the same bit for bit.
 """
 
+import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from core import maths
 from core.effects import Parts, before
 from core.rule import Rule
 from core.symbolic.emit import hoisted
 from core.symbolic.expression import Expr, Function, Unrecorded, expr, parts_of
-from core.symbolic.program import Instruction
+from core.symbolic.source import again, definition, names_in
 
 
 def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> Callable[..., tuple[list[Any], list[Any]]]:
     """A function (x, g, slots, lr, t, draw, x0, known) → next x and slots, each a list of parts; a part's slots are a sequence.
 
     `numbers` are the rule's hyperparameters but lr, and those settings of the loop that `effects` says are on. x0 is where the
-    run began, and `known` what else the rule asks for, by name; both are for rules that do.
+    run began, and `known` what else the rule asks for, by name; both are for rules that do. Its powers, see `carrying`, are
+    among what is `known`.
     """
     hypers = {name: numbers[name] for name in rule.hypers if name != "lr"}
-    update = rule.update if rule.slots else lambda *args, **kwargs: (rule.update(*args, **kwargs),)
+    plain, powers = carrying(rule)
+    update = plain if rule.slots else lambda *args, **kwargs: (plain(*args, **kwargs),)
+    asked = (*rule.needs, *powers.values())
     chain = list(before(effects, numbers))
     decay = numbers.get("weight_decay")
 
@@ -53,12 +55,47 @@ def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> 
         moved, kept = [], []
         for part, begun, slope, held in zip(x, x0 or x, g, slots, strict=True):
             given = {"t": t, "lr": lr, "x": part, "x0": begun, **known}
-            direction, *new = updated(slope, *held, **{name: given[name] for name in rule.needs})
+            direction, *new = updated(slope, *held, **{name: given[name] for name in asked})
             moved.append(part - lr * (direction if decay is None else direction + decay * part))
             kept.append(new)
         return moved, kept
 
     return step
+
+
+@lru_cache(maxsize=1024)
+def carrying(rule: Rule) -> tuple[Function, Mapping[str, str]]:
+    """The rule's function with each b**t of a hyperparameter b as a keyword of its own, and {b: that keyword}.
+
+    Who makes one step after the other carries b**t along as a running product: it costs a multiplication, not a power, and
+    it is the same for one number and for an array of them, bit for bit.
+    """
+    tree = ast.parse(ast.unparse(definition(rule.update)))
+    taken = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    own = {name: f"{name}_to_t" for name in rule.hypers if not {name, "t"} & taken and f"{name}_to_t" not in names_in(tree)}
+    found = _Powers(own)
+    (function,) = found.visit(tree).body
+    powers = {name: keyword for name, keyword in own.items() if name in found.met}
+    if not powers:
+        return rule.update, powers
+    function.args.kwonlyargs += [ast.arg(keyword) for keyword in powers.values()]
+    function.args.kw_defaults += [None for _ in powers]
+    return again(ast.unparse(function), rule.numbers), powers
+
+
+class _Powers(ast.NodeTransformer):
+    """Puts a name in place of b**t, for each b of `names`."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names, self.met = names, set[str]()
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        match node:
+            case ast.BinOp(ast.Name(base), ast.Pow(), ast.Name("t")) if base in self.names:
+                self.met.add(base)
+                return ast.Name(self.names[base])
+        self.generic_visit(node)
+        return node
 
 
 @dataclass(frozen=True)
@@ -108,9 +145,12 @@ def flat(
     fixed = [*own, *(x0 or ())]
     slots = [[Expr("symbol", f"s{i}_{part}") for i in range(len(rule.slots))] for part in range(parameters)]
     lr, t = Expr("symbol", "lr"), Expr("symbol", "t")
+    keywords = carrying(rule)[1]
+    powers = {name: Expr("symbol", f"p_{name}") for name in keywords}
+    known = {keyword: powers[name] for name, keyword in keywords.items()}
     try:
         g = [expr(slope) for slope in partials(*x, *own)]
-        moved, kept = step_of(rule, effects, numbers)(x, g, slots, lr, t, draw, x0)
+        moved, kept = step_of(rule, effects, numbers)(x, g, slots, lr, t, draw, x0, known)
         loss = [expr(height(*x, *own))] if height else []
     except Unrecorded:
         return None
@@ -119,8 +159,6 @@ def flat(
     if not floats:  # what does not depend on the run's state is an array nevertheless
         shared = [e for e in (*outputs, *loss) if not {*parts_of([e])} & {*state}]
         outputs, loss = ([Expr("spread", e, x[0]) if e in shared else e for e in them] for them in (outputs, loss))
-    raised = [e.args[0] for e in parts_of(outputs) if e.op == "power" and e.args[1] is t]
-    powers = {name: Expr("symbol", f"p_{name}") for name, number in numbers.items() if number in raised}
     told = [Expr("symbol", "loss") for _ in loss]
     changing = [*state, *powers.values(), *told, lr, t, *(draw if "noise" in effects else ())]
     once, step = hoisted(
@@ -128,7 +166,6 @@ def flat(
         [symbol.args[0] for symbol in changing],
         [symbol.args[0] for symbol in (*numbers.values(), *fixed)],
         on_floats=floats,
-        known={Instruction("power", (f"h_{name}", "t")): f"p_{name}" for name in powers},
     )
     return Flat(once, step, tuple(powers))
 
@@ -136,39 +173,3 @@ def flat(
 def _by_slot(slots: Sequence[Sequence[Any]]) -> list[Any]:
     """The slots of each part, as all parts of the first slot, then all of the next."""
     return [slot for together in zip(*slots, strict=True) for slot in together]
-
-
-class Step(maths.Real):
-    """The step's number t, from 1, as rules on arrays see it.
-
-    `beta**t` of a hyperparameter is kept as a running product: it costs a multiplication, not a power, and it is the same
-    for one number and for an array of them, bit for bit.
-    """
-
-    powers: dict[Any, tuple[float, Any]]
-
-    @classmethod
-    def after(cls, steps: float, powers: dict[Any, tuple[float, Any]]) -> "Step":
-        """The step after so many; `powers` is kept from step to step."""
-        t = cls(steps + 1)
-        t.powers = powers
-        return t
-
-    def __rpow__(self, base: Any, modulo: None = None) -> Any:
-        done, product = self.powers.get(identity(base), (None, None))
-        if done is None:
-            return maths.power(base, float(self))
-        for _ in range(int(self - done)):
-            product = product * base
-        self.powers[identity(base)] = float(self), product
-        return maths.kin(product, base)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if ufunc is np.power and inputs[1] is self:
-            return self.__rpow__(inputs[0])
-        return getattr(ufunc, method)(*(float(i) if i is self else i for i in inputs), **kwargs)
-
-
-def identity(value: Any) -> Any:
-    """What tells one hyperparameter's value from another's: the number itself, or which array it is."""
-    return value if isinstance(value, float) else id(value)

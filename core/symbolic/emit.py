@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from core import maths
 from core.symbolic.expression import Expr, Function
-from core.symbolic.program import Instruction, Program, flattened_record, places_of, settled_part
+from core.symbolic.program import Program, flattened_record, places_of, settled_part
 
 _OPERATORS = ("+", "-", "*", "/", ">", "<")
 
@@ -43,25 +42,19 @@ _ON_FLOATS = _ANYWHERE | {
 
 def compiled(outputs: Sequence[Expr], symbols: Sequence[str]) -> Function:
     """A flat Python function of the symbols that returns the outputs' values as a tuple. Each shared part is computed once."""
-    steps, results = flattened_record(outputs, {})
+    steps, results = flattened_record(outputs)
     return _written(steps, results, symbols, _ANYWHERE)
 
 
 def hoisted(
-    outputs: Sequence[Expr],
-    symbols: Sequence[str],
-    settled: Sequence[str],
-    *,
-    on_floats: bool,
-    known: Mapping[Instruction, str] = MappingProxyType({}),
+    outputs: Sequence[Expr], symbols: Sequence[str], settled: Sequence[str], *, on_floats: bool
 ) -> tuple[Function, Function]:
     """The same in two functions, for symbols of which some, `settled`, are the same at every call.
 
     The first takes those and returns all that can be computed of them once; the second takes the symbols, the settled ones,
-    then these values. They are for Python floats alone with `on_floats`, else for numpy arrays alone. `known` maps
-    instructions to symbols that bring their values.
+    then these values. They are for Python floats alone with `on_floats`, else for numpy arrays alone.
     """
-    steps, results = flattened_record(outputs, known)
+    steps, results = flattened_record(outputs)
     once = settled_part(steps, settled)
     every = {name: step for name, step in steps.items() if name not in once}
     used = {arg for _, args in every.values() for arg in args} | set(results)

@@ -17,10 +17,10 @@ Program = Mapping[str, Instruction]
 """{name of the result: how it is made}, in order."""
 
 
-def flattened_record(outputs: Sequence[Expr], known: Mapping[Instruction, str]) -> tuple[Program, list[str]]:
-    """The instructions that lead to the outputs, and the outputs' names; `known` as in `core.symbolic.emit.hoisted`."""
+def flattened_record(outputs: Sequence[Expr]) -> tuple[Program, list[str]]:
+    """The instructions that lead to the outputs, and the outputs' names."""
     steps: dict[str, Instruction] = {}
-    names: dict[Any, str] = dict(known)
+    names: dict[Any, str] = {}
 
     def name(e: Expr) -> str:
         if e.op == "symbol":

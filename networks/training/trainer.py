@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from core.engine.loop import DIVERGENCE_BOUND, march
-from core.engine.step import Step
+from core.maths import Real
 from networks.data.augment import augmented
 from networks.data.prepare import Data
 from networks.data.prepare import class_weights as class_weights_of
 from networks.model.layers.layer import Luck
 from networks.model.network import Network, Stopped
 from networks.tasks import NetworkTask
-from networks.training.entrants import Group, drawn, effects_of, entered, in_blocks, norms, update_of
+from networks.training.entrants import Group, drawn, effects_of, entered, in_blocks, norms, powers_at, update_of
 from networks.training.regime import Regime, Stream, marks_of
 from networks.training.training import Snapshot, Training, lowest, rows_in
 
@@ -247,10 +247,11 @@ class Trainer:
             if not on:
                 continue
             try:
-                rows, t = group.rows, Step.after(n - group.since, {})
+                rows, t = group.rows, n - group.since + 1.0
                 draw = partial(drawn, self.seeds[rows], n, part)
                 known = group.supply.at(batch.of(rows), part, partial(self.altered, rows), draw)
-                (moved,), (kept,) = update([part], [gradient[rows]], [held], lr, t, [], [self.x0[rows, :many]], known)
+                known |= powers_at(group, t)
+                (moved,), (kept,) = update([part], [gradient[rows]], [held], lr, Real(t), [], [self.x0[rows, :many]], known)
             except MemoryError:
                 raise
             except Exception as error:  # one rule's trouble does not take its neighbours

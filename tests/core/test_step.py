@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core import Rule, maths, rule, simulate, sweep
-from core.engine.step import Step, step_of
+from core.engine.step import carrying, step_of
 from core.hyper import Momentum
 from core.maths import Real, log, power, sqrt, where
 from core.study.anatomy import dissect
@@ -106,9 +106,42 @@ def test_no_arithmetic_of_numbers_raises(touchy):
     )
     for t in (2, 3, 4):
         with np.errstate(all="ignore"):
-            ((one,), _), ((other,), _) = (step([x], [x], [[]], 0.1, Step.after(t - 1, {}), []) for step in (single, several))
+            ((one,), _), ((other,), _) = (step([x], [x], [[]], 0.1, Real(t), []) for step in (single, several))
         assert one.dtype == x.dtype
         assert same(one, other)
+
+
+@_declared
+def by_powers(g, v=0.0, *, t, beta1: Momentum = 0.9, beta2: Momentum = 0.5, mu: Momentum = 0.5):
+    v = beta2**t * v + g
+    mu = mu * beta2
+    return v / (1 - beta2**t) + mu**t * power(beta1, t) * g, v
+
+
+@_declared
+def by_other_powers(g, *, t, beta1: Momentum = 0.9):
+    beta1_to_t = g * t
+    return beta1**t * beta1_to_t
+
+
+def test_powers_of_hyperparameters_are_arguments_of_their_own():
+    """Only b**t of a hyperparameter as it was given; what a rule writes in another way stays as it is."""
+    update, powers = carrying(by_powers)
+    assert powers == {"beta2": "beta2_to_t"}
+    given: dict[str, Any] = {"t": 3.0, "beta1": 0.9, "beta2": 0.5, "mu": 0.5}
+    assert update(1.0, 2.0, **given, beta2_to_t=0.125) == by_powers.update(1.0, 2.0, **given)
+    assert update(1.0, 2.0, **given, beta2_to_t=0.25) != by_powers.update(1.0, 2.0, **given)
+    assert carrying(by_other_powers) == (by_other_powers.update, {})
+
+
+@pytest.mark.parametrize("rule", [by_powers, by_other_powers], ids=lambda rule: rule.key)
+@pytest.mark.parametrize("age", [0, 7])
+def test_powers_are_the_same_in_every_engine(rule, age):
+    given: dict[str, Any] = {"steps": 40, "start": (0.5, 0.5), "age": age}
+    alone = simulate(rule, ROSENBROCK, **given)
+    for objective in (ROSENBROCK, Plain()):
+        for hypers in ({}, {name: [hyper.default] * 2 for name, hyper in rule.hypers.items()}):
+            assert same(simulate(rule, objective, hypers=hypers, **given).x[:, 0], alone.x[:, 0])
 
 
 @pytest.mark.parametrize("value", [0.0, -0.5, 0.5, 3.0, np.nan])
