@@ -10,12 +10,19 @@ from core import maths
 from core.symbolic.expression import Expr, Function
 from core.symbolic.program import Program, flattened_record, places_of, settled_part
 
-_OPERATORS = ("+", "-", "*", "/", ">", "<")
+Writing = Mapping[str, Any]
+"""How each operation is written: a text with places for its operands, or a function, called by the operation's name."""
 
-_ANYWHERE = {op: getattr(maths, op) for op in maths.ELEMENTWISE}
+_OPERATORS: Writing = {op: f"{{0}} {op} {{1}}" for op in ("+", "-", "*", "/", ">", "<")} | {"neg": "-{0}"}
 
-_ON_ARRAYS = {op: getattr(np, op) for op in maths.ELEMENTWISE} | {"spread": lambda value, like: np.full_like(like, value)}
-"""Those of numpy; "spread" is a number that all runs share, once for each."""
+_ANYWHERE: Writing = {**_OPERATORS, **{op: getattr(maths, op) for op in maths.ELEMENTWISE}}
+
+_ON_ARRAYS: Writing = {
+    **_OPERATORS,
+    **{op: getattr(np, op) for op in maths.ELEMENTWISE},
+    "spread": lambda value, like: np.full_like(like, value),
+}
+"""Functions of numpy; "spread" is a number that all runs share, once for each."""
 
 _PLAIN = {
     "root": math.sqrt,
@@ -27,7 +34,8 @@ _PLAIN = {
 }
 """What the texts below name."""
 
-_ON_FLOATS = _ANYWHERE | {
+_ON_FLOATS: Writing = {
+    **_ANYWHERE,
     "sqrt": "(root({0}) if {0} >= 0 else nan)",
     "abs": "fabs({0})",
     "sign": "(1.0 if {0} > 0 else -1.0 if {0} < 0 else {0} if {0} != {0} else 0.0)",
@@ -63,21 +71,17 @@ def hoisted(
     return _written(once, kept, settled, functions), _written(every, results, [*symbols, *settled, *kept], functions)
 
 
-def _written(steps: Program, results: Sequence[str], symbols: Sequence[str], functions: Mapping[str, Any]) -> Function:
-    """The function of the symbols that takes these steps; of `functions`, texts are written out and the others called."""
+def _written(steps: Program, results: Sequence[str], symbols: Sequence[str], writing: Writing) -> Function:
+    """The function of the symbols that takes these steps."""
 
     def text(op: str, args: Sequence[str]) -> str:
-        if op in _OPERATORS:
-            return f"{args[0]} {op} {args[1]}"
-        if op == "neg":
-            return f"-{args[0]}"
-        function = functions[op]
-        return function.format(*args) if isinstance(function, str) else f"{op}({', '.join(args)})"
+        way = writing[op]
+        return way.format(*args) if isinstance(way, str) else f"{op}({', '.join(args)})"
 
     places = places_of(steps, results)
     lines = [f"    {places[name]} = {text(op, [places.get(arg, arg) for arg in args])}" for name, (op, args) in steps.items()]
     given = "".join(f"{places.get(result, result)}, " for result in results)
     source = "\n".join([f"def recorded({', '.join(symbols)}):", *lines, f"    return ({given})"])
-    scope = {**functions, **_PLAIN}
+    scope = {op: way for op, way in writing.items() if callable(way)} | _PLAIN
     exec(source, scope)  # the text is written above from numbers, operators and the functions in scope alone
     return scope["recorded"]

@@ -1,7 +1,7 @@
 """Recorded arithmetic: a pure function called with symbols leaves a record of what it does.
 
-Signs are pulled outwards on the way, which changes no value. The record can be differentiated (core.symbolic.derivative) and
-written out again (core.symbolic.emit).
+It is made simpler on the way (core.symbolic.simplify). The record can be differentiated (core.symbolic.derivative), put in
+order (core.symbolic.program) and written out again (core.symbolic.emit).
 """
 
 import operator
@@ -10,6 +10,8 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from core.symbolic.simplify import SIMPLER
 
 Number = int | float
 Function = Callable[..., Any]
@@ -33,54 +35,19 @@ class Expr:
         self.args = args
 
     def __add__(self, other: "Expr | Number") -> "Expr":
-        a, b = self, expr(other)
-        if a.constant is not None and b.constant is not None:
-            return expr(a.constant + b.constant)
-        if b.constant == 0:
-            return a
-        if a.constant == 0:
-            return b
-        if b.op == "neg":
-            return -(-a + b.args[0]) if a.op == "neg" else a - b.args[0]
-        return b - a.args[0] if a.op == "neg" else Expr("+", a, b)
+        return _recorded("+", self, other)
 
     def __sub__(self, other: "Expr | Number") -> "Expr":
-        a, b = self, expr(other)
-        if a.constant is not None and b.constant is not None:
-            return expr(a.constant - b.constant)
-        if b.constant == 0:
-            return a
-        if a.constant == 0:
-            return -b
-        return a + b.args[0] if b.op == "neg" else Expr("-", a, b)
+        return _recorded("-", self, other)
 
     def __mul__(self, other: "Expr | Number") -> "Expr":
-        a, b = self, expr(other)
-        if a.constant is not None and b.constant is not None:
-            return expr(a.constant * b.constant)
-        for one, rest in ((a, b), (b, a)):
-            if one.constant == 0:
-                return expr(0.0)
-            if one.constant == 1:
-                return rest
-            if one.constant == -1:
-                return -rest
-            if one.op == "neg":
-                return -(one.args[0] * rest)
-        return Expr("*", a, b)
+        return _recorded("*", self, other)
 
     def __truediv__(self, other: "Expr | Number") -> "Expr":
-        a, b = self, expr(other)
-        if a.constant == 0:
-            return a
-        return a if b.constant == 1 else Expr("/", a, b)
+        return _recorded("/", self, other)
 
     def __neg__(self) -> "Expr":
-        if self.constant is not None:
-            return expr(-self.constant)
-        if self.op == "-":
-            return Expr("-", *reversed(self.args))
-        return self.args[0] if self.op == "neg" else Expr("neg", self)
+        return _recorded("neg", self)
 
     def __pow__(self, exponent: "Expr | int") -> "Expr":
         if isinstance(exponent, Expr):
@@ -190,6 +157,12 @@ def expr(value: "Expr | Number") -> Expr:
     if not isinstance(value, Real):
         raise Unrecorded(f"{value!r} is not a number")
     return Expr("number", float(value))
+
+
+def _recorded(op: str, *args: Expr | Number) -> Expr:
+    operands = [expr(a) for a in args]
+    simpler = SIMPLER[op](*operands)
+    return Expr(op, *operands) if simpler is None else expr(simpler)
 
 
 _BY_UFUNC: Mapping[np.ufunc, Callable[..., Expr]] = {
