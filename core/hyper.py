@@ -112,11 +112,11 @@ def _rounded(value: float, scale: Scale) -> str:
 
 
 def declared(function: Callable[..., Any]) -> Mapping[str, Hyper]:
-    """The hyperparameters a signature declares: keywords with a default and an annotated `Hyper`, in order."""
+    """What a signature declares: keywords, or a dataclass's fields, with a default and an annotated `Hyper`, in order."""
     hints = get_type_hints(function, include_extras=True)
-    found = {}
+    found, fields = {}, inspect.isclass(function)
     for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.kind is not parameter.KEYWORD_ONLY or parameter.default is parameter.empty:
+        if not (fields or parameter.kind is parameter.KEYWORD_ONLY) or parameter.default is parameter.empty:
             continue
         for note in get_args(hints.get(name))[1:]:
             if isinstance(note, Hyper):

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
+from typing import Annotated
 
 import numpy as np
 
 from core.hosting.cache import CACHE
+from core.hyper import Hyper, declared
 from networks.data.prepare import Data, Preparation, Table, data_of, split
 from networks.model.architectures import Model
 from networks.model.layers.layer import Shape
@@ -56,7 +58,7 @@ class NetworkTask:
     init: str = "torch"
     preparation: Preparation = AS_USUAL
     image: bool = False
-    batch: int = _BATCH
+    batch: Annotated[int, Hyper(1, 4000, "log", whole=True, help="Rows of the training set in each minibatch.")] = _BATCH
 
     @cached_property
     def model(self) -> Network:
@@ -99,6 +101,10 @@ class NetworkTask:
             return self.fitting(self.load(seed))
         except ValueError:
             return self
+
+
+BATCH = declared(NetworkTask)["batch"]
+"""What people are offered of it; more is allowed where there are more rows."""
 
 
 @CACHE.keep

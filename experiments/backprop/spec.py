@@ -15,6 +15,7 @@ from networks.model.architectures import MLP
 from networks.model.layers.activation import BENDS
 from networks.model.losses import LOSSES
 from networks.model.parameters import INITS
+from networks.training.train import TRAIN
 from optimizers import RULES
 
 MOST_LAYERS, MOST_UNITS = 10, 64
@@ -25,7 +26,7 @@ _ROWS = Hyper(1, 256, "log", whole=True, name="rows", default=1, help="Rows that
 
 _ROW = Hyper(0, 9999, whole=True, name="row", default=0, help="Which row of the training set, or the first of several.")
 
-_SEED = Hyper(0, 9999, whole=True, name="seed", default=0, help="Which split, first parameters and order of the batches.")
+_SEED = replace(TRAIN["seed"], help="Which split, first parameters and order of the batches.")
 
 LAYER = Hyper(1, MOST_LAYERS + 1, whole=True, name="layer", default=1, help="Which layer the weight belongs to.")
 

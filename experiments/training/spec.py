@@ -12,18 +12,18 @@ from experiments.able import rules_asked
 from experiments.control import Control, Numbered
 from experiments.link import SEPARATOR, Asked
 from networks import TASKS, NetworkTask
-from networks.data.augment import Augmentation
-from networks.data.prepare import Preparation
+from networks.data.augment import MOVES, Augmentation
+from networks.data.prepare import PREPARED, Preparation
 from networks.model.layers.activation import BENDS
 from networks.model.losses import LOSSES
 from networks.model.parameters import INITS
+from networks.tasks import BATCH
 from networks.training.regime import REGIME
+from networks.training.train import TRAIN
 from optimizers import ENTRANTS
 
 MOST_RULES = 12
-STEPS = Hyper(10, 5000, "log", whole=True, name="steps", default=400, help="How many minibatches every rule sees.")
-BATCH = Hyper(1, 4000, "log", whole=True, name="batch", default=64, help="Rows of the training set in each minibatch.")
-_SEED = Hyper(0, 9999, whole=True, name="seed", default=0, help="Which split, first parameters, order of the batches, dropout.")
+STEPS = replace(TRAIN["steps"], low=10, high=5000, scale="log", default=400)
 DROPOUT = Hyper(
     0.05,
     0.9,
@@ -32,16 +32,13 @@ DROPOUT = Hyper(
     default=0.0,
     help="This share of the hidden units is left out at each step, the same for all.",
 )
-NOISE = Hyper(0.01, 3, "log", off=0.0, name="noise", default=0.0, help="Normal noise on the training inputs, in deviations.")
-SHIFT = Hyper(1, 6, whole=True, off=0.0, name="shift", default=0.0, help="Images are moved by up to so many pixels.")
-ROTATE = Hyper(1, 45, whole=True, off=0.0, name="rotate", default=0.0, help="Images are turned by up to so many degrees.")
 
 
 def _controls(group: str, *hypers: Hyper) -> dict[str, Control]:
     return {hyper.name: Control(hyper.name, group, hyper) for hyper in hypers}
 
 
-OF_LESSONS = _controls("Common", STEPS, BATCH, _SEED)
+OF_LESSONS = _controls("Common", STEPS, BATCH, TRAIN["seed"])
 NETWORK, DATA, TRAINING = "Network", "Data", "Training"
 
 Options = Mapping[str, str]
@@ -212,13 +209,13 @@ class Lesson(Numbered):
             for key in self.rules
             for name, hyper in ENTRANTS[key].hypers.items()
         }
-        data = [NOISE] if not task.words else []
         return {
             **OF_LESSONS,
             **_controls("Common", replace(BATCH, default=float(task.batch))),
             **own,
             **(_controls(NETWORK, DROPOUT) if hasattr(task.kind, DROPOUT.name) else {}),
-            **_controls(DATA, *data, *([SHIFT, ROTATE] if pictured(task) else [])),
+            **(_controls(DATA, *PREPARED.values()) if not task.words else {}),
+            **(_controls(DATA, *MOVES.values()) if pictured(task) else {}),
             **_controls(TRAINING, *REGIME.values()),
             **{f"{schedule.key}.{n}": Control(f"{schedule.key}.{n}", TRAINING, h) for n, h in schedule.hypers.items()},
         }
@@ -256,7 +253,7 @@ class Lesson(Numbered):
             balance="oversample" if self.choice("balance") == "oversample" else "none",
             fold=max(fold - 1, 0),
             folds=FOLDS if fold else 0,
-            noise=self[NOISE.name] if NOISE.name in self.controls else 0.0,
+            **self._of(PREPARED),
         )
         kind: Any = task.kind
         return replace(
@@ -266,7 +263,7 @@ class Lesson(Numbered):
     @property
     def seeds(self) -> tuple[int, ...]:
         """The chosen seed and those after it; after the last comes the first."""
-        return tuple((int(self["seed"]) + i) % (int(_SEED.high) + 1) for i in range(int(self.choice("seeds"))))
+        return tuple((int(self["seed"]) + i) % (int(TRAIN["seed"].high) + 1) for i in range(int(self.choice("seeds"))))
 
     @property
     def batch(self) -> tuple[int, str]:
@@ -289,9 +286,8 @@ class Lesson(Numbered):
     @property
     def regime(self) -> dict[str, Any]:
         """All other arguments of `networks.training.train`."""
-        schedule, controls = SCHEDULES[self.choice("schedule")], self.controls
-        moved = [self[name] if name in controls else 0.0 for name in (SHIFT.name, ROTATE.name)]
-        changed = Augmentation(int(moved[0]), moved[1], self.choice("flip") == "yes")
+        schedule = SCHEDULES[self.choice("schedule")]
+        changed = Augmentation(**self._of(MOVES), flip=self.choice("flip") == "yes")
         return {
             "steps": int(self["steps"]),
             "batch_size": self.batch[0],
@@ -302,6 +298,11 @@ class Lesson(Numbered):
             "keep_best": self.choice("keep") == "best",
             "augmentation": changed if changed != Augmentation() else None,
         }
+
+    def _of(self, hypers: Mapping[str, Hyper]) -> dict[str, Any]:
+        """Those of the numbers that this task has."""
+        controls = self.controls
+        return {name: int(self[name]) if hyper.whole else self[name] for name, hyper in hypers.items() if name in controls}
 
     def link(self) -> dict[str, str]:
         """The query parameters that restore this lesson."""

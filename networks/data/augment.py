@@ -1,9 +1,13 @@
 """Images turned, shifted and mirrored at random, a batch at a time."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+
+from core.hyper import Hyper, declared
 
 
 @dataclass(frozen=True)
@@ -13,8 +17,8 @@ class Augmentation:
     Raises ValueError, naming parameter, value and what is allowed.
     """
 
-    shift: int = 0
-    rotate: float = 0.0
+    shift: Annotated[int, Hyper(1, 6, whole=True, off=0.0, help="Images are moved by up to so many pixels.")] = 0
+    rotate: Annotated[float, Hyper(1, 45, whole=True, off=0.0, help="Images are turned by up to so many degrees.")] = 0.0
     flip: bool = False
 
     def __post_init__(self) -> None:
@@ -22,6 +26,10 @@ class Augmentation:
             raise ValueError(f"shift = {self.shift} is not allowed: it must be a whole number of pixels, 0 or more")
         if not 0 <= self.rotate <= 180:
             raise ValueError(f"rotate = {self.rotate:g} is not allowed: it must be from 0 to 180 degrees")
+
+
+MOVES: Mapping[str, Hyper] = declared(Augmentation)
+"""What people are offered of it; more than that is allowed."""
 
 
 def augmented(x: np.ndarray, shape: tuple[int, ...], augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:

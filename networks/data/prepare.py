@@ -1,8 +1,8 @@
 """Tables of inputs and targets, and what is done to them before a training: split, filled, scaled, as tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Literal, get_args, get_type_hints
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils import resample
 from sklearn.utils.class_weight import compute_class_weight
 
+from core.hyper import Hyper, declared
 from core.words import brief, cut
 from networks.data.encoding import Column, one_hot, parted, some_of
 
@@ -99,7 +100,7 @@ class Preparation:
     balance: Literal["none", "oversample"] = "none"
     fold: int = 0
     folds: int = 0
-    noise: float = 0.0
+    noise: Annotated[float, Hyper(0.01, 3, "log", off=0.0, help="Normal noise on the training inputs, in deviations.")] = 0.0
 
     def __post_init__(self) -> None:
         for name, kind in get_type_hints(Preparation).items():
@@ -112,6 +113,10 @@ class Preparation:
             raise ValueError(f"fold = {self.fold} is not allowed: it must be from 0 to {max(self.folds, 1) - 1}")
         if not 0 <= self.noise < np.inf:
             raise ValueError(f"noise = {self.noise:g} is not allowed: it must be 0 or more, in deviations")
+
+
+PREPARED: Mapping[str, Hyper] = declared(Preparation)
+"""What people are offered of its numbers; more than that is allowed."""
 
 
 def split(

@@ -52,10 +52,20 @@ def body_of(function: Callable) -> str:
 
 
 @lru_cache(maxsize=64)
+def _text(module: ModuleType) -> str:
+    """A module's source, in which `Annotated` is the kind alone: what is offered to people is nothing to a script."""
+    source = text = inspect.getsource(module)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Annotated" and isinstance(node.slice, ast.Tuple):
+            text = text.replace(ast.get_source_segment(source, node) or "", ast.unparse(node.slice.elts[0]))
+    return text
+
+
+@lru_cache(maxsize=64)
 def _statements(module: ModuleType) -> dict[str, ast.stmt]:
     """What gives each name of a module's top level."""
     found: dict[str, ast.stmt] = {}
-    for part in ast.parse(inspect.getsource(module)).body:
+    for part in ast.parse(_text(module)).body:
         if isinstance(part, ast.Import | ast.ImportFrom):
             found |= {alias.asname or alias.name: part for alias in part.names}
         elif isinstance(part, ast.FunctionDef | ast.ClassDef):
@@ -97,7 +107,7 @@ def _written(parts: Sequence[_Part]) -> str:
     """Their source as it stands, two lines between, none between constants."""
     text = ""
     for (_, last), (module, part) in pairwise([parts[0], *parts]):
-        lines = inspect.getsource(module).splitlines()
+        lines = _text(module).splitlines()
         decorators = part.decorator_list if isinstance(part, ast.FunctionDef | ast.ClassDef) else []
         first = min([part.lineno, *(node.lineno for node in decorators)])
         constants = all(isinstance(one, ast.Assign | ast.AnnAssign) for one in (last, part))

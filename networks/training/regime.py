@@ -18,8 +18,6 @@ RECORDS = 20, 50
 
 PRECISIONS = ("float32", "float64")
 
-REGIME_STEPS = Hyper(0, 1_000_000, whole=True, name="steps")
-
 Patience = Annotated[
     int,
     Hyper(1, 50, whole=True, off=0, help="A run ends after so many records without a lower validation loss."),

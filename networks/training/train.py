@@ -2,26 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from core import DRIVER, Schedule
+from core import Hyper, Schedule
 from core.engine.course import scheduled
+from core.hyper import declared
 from networks.data.augment import Augmentation
 from networks.tasks import NetworkTask
-from networks.training.regime import PRECISIONS, REGIME_STEPS, Regime, one_for_all, settings_of
+from networks.training.regime import PRECISIONS, Regime, one_for_all, settings_of
 from networks.training.trainer import Progress, ShouldStop, Trainer, Watch
 from networks.training.training import Training
+
+_Steps = Annotated[int, Hyper(0, 1_000_000, whole=True, help="How many minibatches every rule sees.")]
+_Seeds = Annotated[
+    int | Sequence[int],
+    Hyper(0, 9999, whole=True, help="Which split, first parameters, order of the batches, dropout."),
+]
 
 
 def train(
     task: NetworkTask,
     *,
     entrants: Sequence[tuple[str, Mapping[str, Any]]],
-    steps: int = 200,
+    steps: _Steps = 200,
     batch_size: int = 64,
-    seed: int | Sequence[int] = 0,
+    seed: _Seeds = 0,
     dtype: Literal["float32", "float64"] = "float32",
     schedule: Schedule | str | None = None,
     class_weights: bool = False,
@@ -47,15 +54,19 @@ def train(
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.
     """
     common = settings_of(**settings)
-    seeds = tuple(int(DRIVER["seed"].check(one)) for one in np.atleast_1d(seed).tolist())
+    seeds = tuple(int(TRAIN["seed"].check(one)) for one in np.atleast_1d(seed).tolist())
     if len(set(seeds)) < len(seeds) or not seeds:
         raise ValueError(f"seed = {list(seeds)} is not allowed: it must be one number, or several that differ")
     if dtype not in PRECISIONS:
         raise ValueError(f"dtype = {dtype!r} is not allowed: it must be one of {', '.join(PRECISIONS)}")
-    steps = int(one_for_all(REGIME_STEPS, steps))
+    steps = int(one_for_all(TRAIN["steps"], steps))
     chosen = scheduled(schedule)
     regime = Regime(steps, batch_size, seeds, dtype, chosen, common, class_weights, augmentation, keep_best, data_seed=seeds[0])
     return Trainer(task, regime, entrants).train(watch, progress, should_stop)
+
+
+TRAIN: Mapping[str, Hyper] = declared(train)
+"""The numbers of a training beside those of REGIME, told once in that signature."""
 
 
 def continued(training: Training, watch: Watch = None, progress: Progress = None, should_stop: ShouldStop = None) -> Training:

@@ -1,6 +1,7 @@
 """A hyperparameter told once: its check, its words, its slider's stops, and how a signature declares it."""
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
 
@@ -117,6 +118,17 @@ def test_a_signature_declares():
     hypers = declared(rule)
     assert list(hypers) == ["mu"]
     assert (hypers["mu"].name, hypers["mu"].default, hypers["mu"].help) == ("mu", 0.9, "Kept.")
+
+
+def test_the_fields_of_a_record_declare_too():
+    @dataclass(frozen=True)
+    class Moved:
+        shift: Annotated[int, Hyper(1, 6, whole=True, off=0.0, help="Pixels.")] = 0
+        flip: bool = False
+
+    hypers = declared(Moved)
+    assert list(hypers) == ["shift"]
+    assert (hypers["shift"].name, hypers["shift"].default, hypers["shift"].off) == ("shift", 0.0, 0.0)
 
 
 def test_a_declared_default_must_be_in_range():

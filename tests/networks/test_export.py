@@ -86,6 +86,7 @@ def printed(text: str) -> dict[str, float]:
 def run_here(text: str, tmp_path, capsys) -> tuple[dict[str, float], dict[str, Any]]:
     """What a script prints and has in the end; it knows nothing of the project."""
     assert not imported(text) & {"networks", "core", "optimizers", "surfaces", "tests"}
+    assert "Hyper" not in text
     file = tmp_path / "exported.py"
     file.write_text(text)
     names = runpy.run_path(str(file))

@@ -6,8 +6,9 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from experiments.training.spec import BATCH, DATA, HIDDEN, MOST_RULES, NETWORK, OF_LESSONS, TRAINING, Lesson
+from experiments.training.spec import DATA, HIDDEN, MOST_RULES, NETWORK, OF_LESSONS, TRAINING, Lesson
 from networks import NetworkTask
+from networks.tasks import BATCH
 from ui.widgets.own import ROOT, brought, folder_tasks, root, table_task, tasks
 from ui.widgets.pickers import rules, slider, word
 
