@@ -3,10 +3,12 @@
 import re
 import tomllib
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from docs.draw import PICTURE, below, doors, drawn
+from experiments import experiment_of, pages, run
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md")
@@ -44,3 +46,30 @@ def test_the_lock_holds_what_is_pinned_and_a_hash_for_every_package():
     locked = dict(packages)
     assert pinned - locked.keys() == set()
     assert [package for package, hashes in locked.items() if not hashes] == []
+
+
+TRIED = re.findall(r"Try `(/[^`]+)`", (ROOT / "README.md").read_text())
+
+
+def test_what_there_is_to_try_opens_without_complaint_on_every_page():
+    opened = set()
+    for link in TRIED:
+        address = urlsplit(link)
+        (key,) = [key for key in pages() if experiment_of(key).path == (address.path.strip("/") or "race")]
+        _, problems = experiment_of(key).read(dict(parse_qsl(address.query)), experiment_of(key).first)
+        assert problems == [], link
+        opened.add(key)
+    assert opened == set(pages())
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("backprop", "in layer 1 it is 8.05e−6 times the outputs’"),
+        ("effects", "every lr from 0.00263 to 0.19 is equally fast"),
+        ("sweep", "SGD (lr 1) is ahead with 0.07708, then Adam (lr 0.1)"),
+    ],
+)
+def test_what_is_said_beside_it_is_so(page, said):
+    (link,) = [link for link in TRIED if link.startswith(f"/{page}?")]
+    assert said in " ".join(run(link)["words"])
