@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,8 +15,10 @@ from core import Rule, simulate, sweep
 from core.study.anatomy import dissect
 from core.symbolic.notation import equations
 from networks import TASKS, train
+from networks.training.train import fork
 from optimizers import RULES, entrants_of, rules_in, wrappers_in
 from surfaces import SURFACES, surfaces_in
+from tests import by_torch
 from tests.optimizers import test_rules
 from tests.surfaces import test_surfaces
 from tests.test_house import package
@@ -84,6 +88,54 @@ ANNEALED = """
     def annealed(g, *, t, rng):
         return g + rng() / t
 """
+
+CENTRED = """
+    from dataclasses import dataclass
+
+    import torch
+    from torch import nn
+
+    from networks.model.layers.layer import Bare
+    from networks.model.layers.linear import Linear
+    from networks.model.parameters import Block
+
+
+    class Centring(nn.Module):
+        def __init__(self, many):
+            super().__init__()
+            self.register_buffer("running", torch.zeros(many))
+
+        def forward(self, x):
+            if not self.training:
+                return x - self.running
+            mean = x.mean(dim=0)
+            self.running = 0.9 * self.running + 0.1 * mean.detach()
+            return x - mean
+
+
+    class Centred(Bare):
+        def states(self, shape):
+            return [Block("running", shape, 1, 1, draw=("zeros", 0.0))]
+
+        def forward(self, weights, x, luck):
+            mean = weights[0] if luck is None else x.mean(axis=-1)
+            return x - mean[..., None], (mean, luck is not None)
+
+        def backward(self, weights, kept, delta, into, *, wanted):
+            mean, moves = kept
+            into[0][:] = 0.9 * weights[0] + 0.1 * mean if moves else weights[0]
+            return delta - delta.mean(axis=-1, keepdims=True) if moves else delta
+
+        def module(self, shape):
+            return Centring(shape[0])
+
+
+    @dataclass(frozen=True)
+    class CentredNetwork:
+        def layers(self, shape, outputs, words):
+            return Linear(6, biased=False), Centred(), Linear(outputs)
+"""
+"""A layer with a running state, its torch module, and an architecture that has it."""
 
 fresh = package
 
@@ -198,6 +250,20 @@ def test_a_rule_that_sees_matrices_runs_on_networks_alone(fresh, monkeypatch):
         long = np.linalg.norm(training.x0[0, place])
         wanted = 0.01 * (long if long else np.linalg.norm(moved[1, place]) / 0.01)
         assert np.linalg.norm(moved[0, place]) == pytest.approx(wanted, rel=1e-9), block.name
+
+
+def test_a_layer_with_a_running_state_is_trained_kept_and_evaluated(fresh):
+    module = import_module(f"{fresh(centred=CENTRED).__name__}.centred")
+    task = replace(TASKS["iris_mlp"], kind=module.CentredNetwork())
+    entrants: Any = [("adam", {"lr": 0.02}), ("momentum", {"lr": 0.05})]
+    training = train(task, entrants=entrants, steps=25, batch_size=16, dtype="float64")
+    for run, (rule, hypers) in enumerate(entrants):
+        module = by_torch.trained(training, run, by_torch.twin(rule, hypers))
+        for name, tensor in module.state_dict().items():
+            np.testing.assert_allclose(task.model.tensors(training.x[run])[name], tensor, rtol=1e-9, atol=1e-10, err_msg=name)
+        assert training.metrics["val_loss"][-1, run] == pytest.approx(by_torch.evaluated(training, module)[0], rel=1e-9)
+    child = fork(training, run=0, step=0, entrants=entrants[:1])
+    np.testing.assert_array_equal(child.x[0], training.x[0])
 
 
 def test_what_a_rule_draws_is_the_same_for_every_run_and_from_the_seed_alone(fresh):
