@@ -99,7 +99,7 @@ def flattened(
         return step(*state, lr(n), n + first, *draws[n], *constants)
 
     begin = (*x, *(part * 0.0 + initial for initial in course.slots.values() for part in x))
-    powers = (ready(np.power(numbers[name], first)) for name in made.powers)
+    powers = (ready(np.power(numbers[name], first)) for name in carrying(rule)[1])
     begin = (*begin, *powers, *(None for _ in (height,) if height))
     return begin, noisy if draws else quiet
 

@@ -104,16 +104,15 @@ class Flat:
 
     once    (*numbers, *constants) → what can be computed of them before the first step
     step    (*x, *slots, *powers, loss, lr, t, *draw, *numbers, *constants, *once) → (*x, *slots, *powers, loss)
-    powers  the hyperparameters b whose running products b**t are carried along
 
-    A slot has one number a coordinate, numbers are the rule's hyperparameters but lr, then the effects in alphabetical order,
-    and constants are what the objective's partials take after the coordinates. The loss that is returned is that of the x
-    that was given, which has parts in common with the gradient there; none is asked for or returned without a `height`.
+    A slot has one number a coordinate, powers are those that `carrying` names, numbers are the rule's hyperparameters but lr,
+    then the effects in alphabetical order, and constants are what the objective's partials take after the coordinates. The
+    loss that is returned is that of the x that was given, which has parts in common with the gradient there; none is asked for
+    or returned without a `height`.
     """
 
     once: Function
     step: Function
-    powers: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
@@ -167,7 +166,7 @@ def flat(
         [symbol.args[0] for symbol in (*numbers.values(), *fixed)],
         on_floats=floats,
     )
-    return Flat(once, step, tuple(powers))
+    return Flat(once, step)
 
 
 def _by_slot(slots: Sequence[Sequence[Any]]) -> list[Any]:
