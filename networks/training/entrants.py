@@ -119,16 +119,21 @@ def effects_of(entrants: Sequence[Group], dtype: str) -> Iterator[Callable[[np.n
         if name not in PER_RUN:
             continue
         parts = [np.broadcast_to(e.settings[name], (e.rows.stop - e.rows.start, 1)) for e in entrants]
-        whole = np.concatenate(parts).astype(dtype).astype(np.float64)
-        if (whole != REGIME[name].off).any():
-            yield partial(_altered, effect, whole.view(_Column))
+        numbers = np.concatenate(parts).astype(dtype)
+        if (numbers == REGIME[name].off).all():
+            continue
+        if "norm" in effect.needs:  # beside norms, which are float64; infinity is the largest number, as inf/inf would not be 1
+            numbers = np.minimum(numbers.astype(np.float64), np.finfo(float).max).view(_Column)
+        yield partial(_altered, effect, numbers)
 
 
-def _altered(effect: GradientEffect, column: _Column, g: np.ndarray, x: np.ndarray, rows: slice) -> np.ndarray:
-    number = column[rows]
-    if "norm" in effect.needs:  # a bound of infinity is the largest number: inf/inf would not be 1
-        number = np.minimum(number, np.finfo(float).max)
-    return effect.on(number, lambda parts: norms(parts[0])[:, None].view(_Column), [g], [x])[0]
+def _altered(effect: GradientEffect, numbers: np.ndarray, g: np.ndarray, x: np.ndarray, rows: slice) -> np.ndarray:
+    return effect.on(numbers[rows], _lengths, [g], [x])[0]
+
+
+def _lengths(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """(runs, 1) of a gradient, which is one part."""
+    return norms(parts[0])[:, None].view(_Column)
 
 
 def drawn(seeds: np.ndarray, n: int, like: np.ndarray) -> np.ndarray:
