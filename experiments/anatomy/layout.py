@@ -35,12 +35,12 @@ class Rows:
             return np.array(self.arrays, dtype=np.float32).reshape(len(self.arrays), len(self.rows), 2)
 
 
-def insides(race: Race, frames: np.ndarray) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def insides(race: Race, frames: np.ndarray) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
     """What the stage is told of the steps that follow the given `frames` (steps of the run), and their numbers."""
     (key,) = race.entrants
     rule, anatomy = ENTRANTS[key].rule, anatomy_of(race)
     if not anatomy.steps:
-        return {"insides": None}, {}
+        return None, {}
     kept = Rows(np.minimum(frames, anatomy.steps - 1))
     surface, x = race.landscape, anatomy.run.x[: anatomy.steps, 0]
     with np.errstate(all="ignore"):
@@ -79,7 +79,7 @@ def insides(race: Race, frames: np.ndarray) -> tuple[dict[str, Any], dict[str, n
         "steps": anatomy.steps,
         "why": why(race),
     }
-    return {"insides": header}, {"inside": kept.stacked}
+    return header, {"inside": kept.stacked}
 
 
 def _dampings(race: Race, key: str, sizes: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from experiments.race.spec import Race
 from experiments.training.run import lesson_of
 from experiments.training.spec import Lesson
 from tests.browser import chromium
+from tests.ui.test_message import read
 from ui.components import board, stage
-from ui.components.board.message import board_message
-from ui.components.stage.message import pack
+from ui.components.board.message import BoardMessage, board_message
+from ui.components.stage.message import StageMessage, pack
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / "ui" / "components"
@@ -105,6 +107,57 @@ def test_the_stage_plays_and_is_scrubbed(mount, widget):
     assert page.evaluate("asked.at(-1).values") == {"step": at}
     page.locator(".scrub").evaluate("e => { e.value = 30; e.oninput() }")
     assert page.locator(".step").inner_text() == "step 30 / 60"
+
+
+WATCH = """() => {
+    window.read = new Set();
+    const parse = JSON.parse;
+    JSON.parse = (text) => new Proxy(parse(text), {
+        get: (message, name) => (typeof name === "string" && window.read.add(name), message[name]),
+        has: (message, name) => (window.read.add(name), name in message),
+    });
+}"""
+"""From now on it is noted what is read of messages."""
+
+MADE = {"rows", "loss", "shown", "ground", "arrays", "toJSON"}
+"""What the browser adds to a message, or asks any object for."""
+
+
+def test_the_board_reads_what_it_is_sent(mount):
+    going = lesson_of(Lesson("moons_mlp", ("sgd", "adam")).having({"steps": 30.0})).start()
+    going.wait(60)
+    data = board_message(going)
+    page = mount("board", data)
+    page.evaluate(WATCH)
+    page.evaluate("show", list(data))
+    header, arrays = read(data)
+    assert BoardMessage.__annotations__.keys() == header.keys() - {"arrays"}
+    found = {*page.evaluate("[...read]")} - MADE
+    assert found == (header.keys() | arrays.keys()) - {"arrays", "look"}  # which makes two messages differ
+
+
+@pytest.mark.parametrize("dissected", [False, True])
+def test_what_is_sent_is_what_is_read(mount, dissected):
+    """The names of StageMessage: each is read by the stage, and it reads no other but the arrays' own."""
+    race = Race("ravine", ("momentum",)).having({"steps": 60.0})
+    page = mount("dissected" if dissected else "race", message(race, dissected=dissected))
+    page.evaluate(WATCH)
+    control = race.controls["momentum.mu"]
+    grasped = pack(race, trajectories(race), [], {"released": False, "structure": ""}, 1, control, dissected=dissected)
+    page.evaluate("widget.held = (({ c, range }) => ({ c, range }))(widget.sliders.inputs['momentum.mu'])")
+    page.evaluate("show", list(grasped))
+    page.wait_for_function("widget.base.seq === 1", timeout=5000)
+    page.evaluate("show", list(message(replace(race, surface="rosenbrock"), seq=2, dissected=dissected)))
+    page.wait_for_function("widget.base.seq === 2", timeout=5000)
+    for do in ("space", "log", "next", "home"):
+        page.locator(f"[data-do={do}]").click()
+    page.locator(".map").hover(position={"x": 200, "y": 200})
+    header, arrays = read(grasped)
+    sent = StageMessage.__annotations__.keys() - (set() if dissected else {"insides"})
+    found = {*page.evaluate("[...read]")} - MADE
+    assert sent <= header.keys() | {"threshold"}
+    assert found - sent - arrays.keys() - {"slope"} == set()  # which comes when the hand rests
+    assert sent - found == set()
 
 
 def test_a_slider_has_one_request_under_way_and_the_newest_wish_waits(mount):

@@ -1,7 +1,7 @@
 """A training so far, and its forks, as the bytes the board draws: a JSON header, then the planes."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -28,6 +28,27 @@ PANELS = (
 """Title, scale, what is drawn solid, and what dashed."""
 
 
+class _InThePlane(TypedDict, total=False):
+    """What comes with data in the plane: the window they are seen through, and how many classes there are."""
+
+    window: Sequence[float]
+    classes: int
+
+
+class BoardMessage(_InThePlane):
+    """The header of a message to the board; the arrays beside it are those of `board_message`."""
+
+    runs: Sequence[dict[str, Any]]
+    steps: int
+    share: float
+    seconds: float
+    state: str
+    waiting: str
+    look: int
+    panels: Sequence[dict[str, Any]]
+    theme: Mapping[str, Any]
+
+
 def board_message(going: Ongoing, forks: Sequence[Ongoing] = ()) -> bytes:
     """Curves against steps, a line a rule and a fork; and for data in the plane what each says of every point of it.
 
@@ -38,7 +59,7 @@ def board_message(going: Ongoing, forks: Sequence[Ongoing] = ()) -> bytes:
     going.look()
     every = [one for one in (going, *forks) if one.so_far is not None]
     lines = [line for one in every for line in _lines(one, first=one is going)]
-    header: dict[str, Any] = {
+    header: BoardMessage = {
         "runs": [line["name"] for line in lines] if lines else [_named(key) for key in going.lesson.rules],
         "steps": int(going.lesson["steps"]),
         "share": going.share,

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from core import Surface, Trajectory
+from core.surface import Point
 from experiments.anatomy.layout import insides
 from experiments.control import Control
 from experiments.host import kept
@@ -37,6 +38,57 @@ MOST_FRAMES = 1001
 _COLOURS = theme.rule_colours(ENTRANTS)
 
 
+class _Ground(TypedDict):
+    """What the runs run on, and how it is looked at."""
+
+    floor: float
+    start: Sequence[float]
+    moved: bool
+    view: View
+    window: View
+    scale: Mapping[str, float]
+    minima: Sequence[Point]
+    local_minima: Sequence[Point]
+    saddles: Sequence[Point]
+    look: Sequence[str]
+    hidden: Sequence[str]
+    step: int | None
+    threshold: float | None
+
+
+class _Results(TypedDict):
+    """What came of the runs, in the table's order, and the axes that their losses are drawn on."""
+
+    axes: Mapping[str, Any]
+    runs: Sequence[Mapping[str, Any]]
+    columns: Sequence[Sequence[str]]
+    verdict: str
+
+
+class _Once(TypedDict, total=False):
+    """What comes when the browser has not got it, or asked for it: every slider, and the stops that several share; a band."""
+
+    scales: Sequence[Sequence[float | str]]
+    controls: Sequence[Mapping[str, Any]]
+    band: Mapping[str, Any]
+    insides: Mapping[str, Any] | None
+
+
+class StageMessage(_Ground, _Results, _Once):
+    """The header of a message to the stage; the arrays beside it are those of `pack`."""
+
+    seq: int
+    key: str
+    structure: str
+    fieldId: str
+    steps: int
+    stride: int
+    frames: int
+    problems: Sequence[str]
+    values: Mapping[str, float | str]
+    theme: Mapping[str, Any]
+
+
 def pack(
     race: Race,
     runs: Mapping[str, Trajectory],
@@ -63,7 +115,7 @@ def pack(
     }
     structure = _digest((race.surface, race.entrants, race.lrs, race.schedule, race.tuning))
     field_id = _digest((race.landscape, race.window))
-    header = {
+    header: StageMessage = {
         "seq": seq,
         "key": _digest((race, tuple(problems), stride)),
         "structure": structure,
@@ -78,14 +130,13 @@ def pack(
         **_results(race, runs, rows, arrays["gap"]),
     }
     if known.get("structure") != structure:
-        header |= _controls(race)
+        header["scales"], header["controls"] = _panel(race)
     if not dragged:
         arrays["slope"] = np.stack([run.gradient_norm[rows, 0] for run in runs.values()])
     with np.errstate(over="ignore"):  # beyond float32 is drawn as infinite, which it is to the eye
         parts = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in arrays.items()}
     if dissected:
-        of_insides, numbers = insides(race, rows)
-        header |= of_insides
+        header["insides"], numbers = insides(race, rows)
         parts |= numbers
     if grasped:
         header["band"], of_band = _band(race, runs, grasped)
@@ -95,8 +146,7 @@ def pack(
     return packed(header, parts)
 
 
-def _ground(race: Race) -> dict[str, Any]:
-    """What the runs run on, and how it is looked at."""
+def _ground(race: Race) -> _Ground:
     surface = race.landscape
     return {
         "floor": ranking.floor_of(surface),
@@ -115,8 +165,8 @@ def _ground(race: Race) -> dict[str, Any]:
     }
 
 
-def _results(race: Race, runs: Mapping[str, Trajectory], rows: np.ndarray, gap: np.ndarray) -> dict[str, Any]:
-    """What came of every run, in the table's order, and the axes that its losses `gap` (runs, frames) are drawn on."""
+def _results(race: Race, runs: Mapping[str, Trajectory], rows: np.ndarray, gap: np.ndarray) -> _Results:
+    """`gap` (runs, frames) are the losses above the floor."""
     surface = race.landscape
     alive = rows < np.array([run.stopped[0] for run in runs.values()])[:, None]
     *_, span = _field(surface, race.domain, GRID)  # the curves do not depend on where the map looks
@@ -143,26 +193,24 @@ def _results(race: Race, runs: Mapping[str, Trajectory], rows: np.ndarray, gap: 
     }
 
 
-def _controls(race: Race) -> dict[str, Any]:
-    """Every slider, and the stops that several of them share."""
+def _panel(race: Race) -> tuple[list[list[float | str]], list[dict[str, Any]]]:
+    """The stops that sliders share, and every slider."""
     scales = list(dict.fromkeys(control.hyper.stops for control in race.controls.values()))
-    return {
-        "scales": [[_number(stop) for stop in stops] for stops in scales],
-        "controls": [
-            {
-                "id": control.id,
-                "group": control.group,
-                "label": control.label,
-                "help": f"{control.hyper.help} Allowed: {control.hyper.allowed}.",
-                "folded": control.folded,
-                "stops": scales.index(control.hyper.stops),
-                "default": _number(control.hyper.default),
-                "off": None if control.hyper.off is None else _number(control.hyper.off),
-                "band": bandable(race, control),
-            }
-            for control in race.controls.values()
-        ],
-    }
+    controls = [
+        {
+            "id": control.id,
+            "group": control.group,
+            "label": control.label,
+            "help": f"{control.hyper.help} Allowed: {control.hyper.allowed}.",
+            "folded": control.folded,
+            "stops": scales.index(control.hyper.stops),
+            "default": _number(control.hyper.default),
+            "off": None if control.hyper.off is None else _number(control.hyper.off),
+            "band": bandable(race, control),
+        }
+        for control in race.controls.values()
+    ]
+    return [[_number(stop) for stop in stops] for stops in scales], controls
 
 
 def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
