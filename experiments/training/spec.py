@@ -14,6 +14,7 @@ from experiments.link import SEPARATOR, Asked
 from networks import TASKS, NetworkTask
 from networks.data.augment import MOVES, Augmentation
 from networks.data.prepare import PREPARED, Preparation
+from networks.model.architectures import numbers_of_kind
 from networks.model.layers.activation import BENDS
 from networks.model.losses import LOSSES
 from networks.model.parameters import INITS
@@ -24,14 +25,6 @@ from optimizers import ENTRANTS
 
 MOST_RULES = 12
 STEPS = replace(TRAIN["steps"], low=10, high=5000, scale="log", default=400)
-DROPOUT = Hyper(
-    0.05,
-    0.9,
-    off=0.0,
-    name="dropout",
-    default=0.0,
-    help="This share of the hidden units is left out at each step, the same for all.",
-)
 
 
 def _controls(group: str, *hypers: Hyper) -> dict[str, Control]:
@@ -213,7 +206,7 @@ class Lesson(Numbered):
             **OF_LESSONS,
             **_controls("Common", replace(BATCH, default=float(task.batch))),
             **own,
-            **(_controls(NETWORK, DROPOUT) if hasattr(task.kind, DROPOUT.name) else {}),
+            **_controls(NETWORK, *numbers_of_kind(type(task.kind)).values()),
             **(_controls(DATA, *PREPARED.values()) if not task.words else {}),
             **(_controls(DATA, *MOVES.values()) if pictured(task) else {}),
             **_controls(TRAINING, *REGIME.values()),
@@ -244,8 +237,7 @@ class Lesson(Numbered):
             changed[ACTIVATION] = self.choice(ACTIVATION)
         if hasattr(task.kind, "normalised"):
             changed["normalised"] = self.choice("norm") == "yes"
-        if DROPOUT.name in self.controls:
-            changed[DROPOUT.name] = self[DROPOUT.name]
+        changed |= {name: self[name] for name in numbers_of_kind(type(task.kind))}
         fold = int(self.choice("fold"))
         preparation = Preparation(
             scaling=self.choice("scaling"),

@@ -1,11 +1,13 @@
 """The kinds of network there are, each a few numbers that say which layers it has."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
+from core.hyper import declared
 from networks.model.layers.activation import Activation
 from networks.model.layers.convolution import Convolution, Pool
-from networks.model.layers.dropout import Dropout
+from networks.model.layers.dropout import Dropout, Dropped
 from networks.model.layers.embedding import Embedding
 from networks.model.layers.layer import Layer, Shape
 from networks.model.layers.linear import Flatten, Linear
@@ -26,7 +28,7 @@ class MLP:
 
     hidden: tuple[int, ...] = ()
     activation: str = "relu"
-    dropout: float = 0.0
+    dropout: Dropped = 0.0
     normalised: bool = False
 
     def layers(self, shape: Shape, outputs: int, words: int) -> tuple[Layer, ...]:
@@ -47,7 +49,7 @@ class CNN:
 
     channels: tuple[int, ...]
     activation: str = "relu"
-    dropout: float = 0.0
+    dropout: Dropped = 0.0
     normalised: bool = False
 
     def layers(self, shape: Shape, outputs: int, words: int) -> tuple[Layer, ...]:
@@ -63,11 +65,15 @@ class Reader:
 
     cells: Recurrent
     embedding: int = 16
-    dropout: float = 0.0
+    dropout: Dropped = 0.0
 
     def layers(self, shape: Shape, outputs: int, words: int) -> tuple[Layer, ...]:
         before = [Embedding(words, self.embedding)] if words else []
         return *before, self.cells, *_dropout(self.dropout), Linear(outputs)
+
+
+numbers_of_kind = cache(declared)
+"""The numbers that a kind of network declares for people to set, by name."""
 
 
 def _normal(wanted: bool) -> list[Layer]:

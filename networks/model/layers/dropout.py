@@ -1,13 +1,18 @@
 """Dropout, with masks that a seed decides."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from core.hyper import Hyper
 from networks.model.layers.layer import Bare, Luck, Shape, Weights
+
+Dropped = Annotated[
+    float, Hyper(0.05, 0.9, off=0.0, help="This share of the hidden units is left out at each step, the same for all.")
+]
 
 
 class SeededDropout(nn.Module):
