@@ -101,6 +101,8 @@ def rule(
     """
 
     def declare(update: Callable[..., Any]) -> Rule:
+        if family not in FAMILIES:
+            raise ValueError(f"{update.__name__}: family {family!r} is unknown: allowed is one of {', '.join(FAMILIES)}")
         slots, hypers, needs = signature(update, KNOWLEDGE)
         lawful(remembered(update), [name for name in needs if KNOWLEDGE[name].called])
         _dry_run(update, slots, [*needs, *hypers])
@@ -168,7 +170,7 @@ def _dry_run(update: Callable[..., Any], slots: Mapping[str, float], keywords: S
     name, wanted = update.__name__, f"its direction{''.join(f', {slot}' for slot in slots)}"
     try:
         _, moved = record(update, list(slots), keywords)
-        parts = [expr(part) for part in moved] if slots else [expr(moved)]
+        parts = list(map(expr, moved if isinstance(moved, tuple) else (moved,)))
     except (Unrecorded, TypeError, ValueError) as error:
         raise ValueError(f"{name} cannot be recorded, or does not return {wanted}: {error}") from None
     if len(parts) != 1 + len(slots):

@@ -342,6 +342,12 @@ def surface(
     """
 
     def declare(function: Callable[..., Any]) -> Surface:
+        points = [p for place in (minima, local_minima, saddles) if isinstance(place, tuple) for p in place]
+        _check_shape(function.__name__, "domain", domain, (2, 2), "((x from, x to), (y from, y to))")
+        if not all(low < high for low, high in domain):
+            raise ValueError(f"{function.__name__}: domain = {domain} is not allowed: each side must run upwards")
+        for what, point in (("start", start), *(("a minimum or saddle", p) for p in points if not isinstance(p, Valley))):
+            _check_shape(function.__name__, what, point, (2,), "(x, y)")
         hypers = declared(function)
         lawful(remembered(function))
         try:
@@ -370,3 +376,12 @@ def surface(
         )
 
     return declare
+
+
+def _check_shape(name: str, what: str, value: Any, shape: tuple[int, ...], allowed: str) -> None:
+    try:
+        good = np.shape(value) == shape and bool(np.isfinite(value).all())
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise ValueError(f"{name}: {what} = {value!r} is not allowed: it must be {allowed}")

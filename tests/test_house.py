@@ -417,8 +417,22 @@ def test_a_wrong_rule_does_not_conform(package, right, wrong):
         ({"heavy_ball": HEAVY_BALL.replace("mu: Momentum = 0.9", "mu=0.9")}, "'mu' has a default but no Hyper"),
         ({"heavy_ball": HEAVY_BALL.replace("= 0.9", "= 1.9")}, "mu = 1.9 is not allowed"),
         ({"heavy_ball": HEAVY_BALL.replace("lr=1e-2", "lr=-1.0")}, "lr = -1 is not allowed"),
+        (
+            {"heavy_ball": HEAVY_BALL.replace('"gradient"', '"magic"')},
+            "heavy_ball: family 'magic' is unknown: allowed is one of",
+        ),
+        ({"heavy_ball": HEAVY_BALL.replace("return v, v", "return v")}, "returns 1 values: it must return its direction, v"),
     ],
-    ids=["no rule", "another name", "unknown need", "no hyper", "bad default", "bad rate"],
+    ids=[
+        "no rule",
+        "another name",
+        "unknown need",
+        "no hyper",
+        "bad default",
+        "bad rate",
+        "unknown family",
+        "slot not returned",
+    ],
 )
 def test_a_broken_rule_file_is_loud(package, sources, told):
     with pytest.raises(ValueError, match=re.escape(told)):
@@ -445,8 +459,28 @@ def test_a_key_taken_twice_is_loud(package):
             {"wells": WELL.replace("(x, y)", "(x, y, *, depth=1.0)").replace("x**2", "depth * x**2")},
             "'depth' has no default or no Hyper",
         ),
+        ({"wells": WELL.replace("(x, y)", "(y, x)")}, "well is no formula of x and y: its first two arguments must be x and y"),
+        (
+            {"wells": re.sub(r"domain=.*", "domain=(-1.0, 1.0),", WELL)},
+            "well: domain = (-1.0, 1.0) is not allowed: it must be ((x",
+        ),
+        ({"wells": re.sub(r"domain=.*", "domain=((1.0, -1.0), (0.0, 1.0)),", WELL)}, "each side must run upwards"),
+        ({"wells": re.sub(r"start=.*", "start=0.5,", WELL)}, "well: start = 0.5 is not allowed: it must be (x, y)"),
+        (
+            {"wells": re.sub(r"minima=.*", "minima=(0.0, 0.0),", WELL)},
+            "a minimum or saddle = 0.0 is not allowed: it must be (x, y)",
+        ),
     ],
-    ids=["no surface", "key taken twice", "no hyper"],
+    ids=[
+        "no surface",
+        "key taken twice",
+        "no hyper",
+        "other arguments",
+        "a flat domain",
+        "upside down",
+        "no point",
+        "no points",
+    ],
 )
 def test_a_broken_surface_file_is_loud(package, sources, told):
     with pytest.raises(ValueError, match=re.escape(told)):

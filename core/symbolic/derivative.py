@@ -91,6 +91,8 @@ class Formula:
     def __init__(self, function: Function) -> None:
         self.function = function
         self.symbols = tuple(inspect.signature(function).parameters)
+        if self.symbols[:2] != ("x", "y"):
+            raise ValueError("its first two arguments must be x and y")
         given = {s: Expr("symbol", s) for s in self.symbols}
         self._f = expr(function(given.pop("x"), given.pop("y"), **given))
         fx, fy = self._first = derivative(self._f, "x"), derivative(self._f, "y")

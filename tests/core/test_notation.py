@@ -239,7 +239,7 @@ def test_a_rule_that_is_more_than_equations_is_refused(written, lines, at, told)
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (("v = mu * v + g", "return v"), "does not return its direction, v"),
+        (("v = mu * v + g", "return v"), "returns 1 values: it must return its direction, v"),
         (("return v, v, v",), "steep returns 3 values: it must return its direction, v"),
         (("return g * sqrt(v, v), v",), "steep cannot be recorded"),
         (("return g, v**0.5",), "powers 1, 2, 3, …, not 0.5"),
