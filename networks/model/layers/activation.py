@@ -30,8 +30,8 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 
 
 def _normal_share(z: np.ndarray) -> np.ndarray:
-    """Φ(z), by torch: numpy has no error function."""
-    return torch.special.ndtr(torch.from_numpy(z)).numpy()
+    """Φ(z) = erfc(−z/√2)/2, by torch: numpy has no error function. 1 + erf(z/√2) would have no digits left below −5."""
+    return 0.5 * torch.special.erfc(torch.from_numpy(z * z.dtype.type(-math.sqrt(0.5)))).numpy()
 
 
 BENDS: Mapping[str, Bend] = MappingProxyType(
