@@ -52,9 +52,9 @@ def step_of(rule: Rule, effects: frozenset[str], numbers: Mapping[str, Any]) -> 
     ) -> tuple[list[Any], list[Any]]:
         for effect in chain:
             g = effect(g, x, draw)
-        moved, kept = [], []
+        moved, kept, given = [], [], {"t": t, "lr": lr, **known}
         for part, begun, slope, held in zip(x, x0 or x, g, slots, strict=True):
-            given = {"t": t, "lr": lr, "x": part, "x0": begun, **known}
+            given["x"], given["x0"] = part, begun
             direction, *new = updated(slope, *held, **{name: given[name] for name in asked})
             moved.append(part - lr * (direction if decay is None else direction + decay * part))
             kept.append(new)

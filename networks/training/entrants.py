@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,6 @@ import numpy as np
 from core.effects import EFFECTS, GradientEffect
 from core.engine.course import DRAWN
 from core.engine.step import carrying, step_of
-from core.knowledge import Supply
-from core.maths import power
 from core.rule import Rule
 from networks.training.regime import PER_RUN, REGIME, Regime
 from networks.training.training import Training
@@ -47,10 +45,10 @@ class Group:
     settings: Mapping[str, Any]
     since: int = 0
 
-    @property
-    def supply(self) -> Supply:
-        """Gives its rule what it asks for."""
-        return Supply(self.rule.needs)
+    @cached_property
+    def powers(self) -> tuple[tuple[str, str], ...]:
+        """Which of its numbers b the rule is given b**t of, and as what keyword. None is carried on: a fork begins at any step."""
+        return tuple(carrying(self.rule)[1].items())
 
 
 def norms(rows: np.ndarray) -> np.ndarray:
@@ -106,11 +104,6 @@ def update_of(group: Group) -> Callable[..., Any]:
     decay = group.settings["weight_decay"]
     numbers = {name: value for name, value in group.hypers.items() if name != "lr"}
     return step_of(group.rule, frozenset(), numbers | ({"weight_decay": decay} if np.any(decay) else {}))
-
-
-def powers_at(group: Group, t: float) -> dict[str, Any]:
-    """What a block's rule is given for its powers b**t, none of them carried from step to step: a fork begins at any."""
-    return {keyword: power(group.hypers[name], t) for name, keyword in carrying(group.rule)[1].items()}
 
 
 def effects_of(entrants: Sequence[Group], dtype: str) -> Iterator[Callable[[np.ndarray, np.ndarray, slice], np.ndarray]]:

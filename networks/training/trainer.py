@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from core.engine.loop import DIVERGENCE_BOUND, march
-from core.maths import Real
+from core.knowledge import Supply
+from core.maths import Real, power
 from networks.data.augment import augmented
 from networks.data.prepare import Data
 from networks.data.prepare import class_weights as class_weights_of
 from networks.model.layers.layer import Luck
 from networks.model.network import Network, Stopped
 from networks.tasks import NetworkTask
-from networks.training.entrants import Group, drawn, effects_of, entered, in_blocks, norms, powers_at, update_of
+from networks.training.entrants import Group, drawn, effects_of, entered, in_blocks, norms, update_of
 from networks.training.regime import Regime, Stream, marks_of
 from networks.training.training import Snapshot, Training, lowest, rows_in
 
@@ -231,27 +232,25 @@ class Trainer:
         unweighted = None if counts is None else np.zeros(self.runs)
         loss, gradient, right = batch.gradient(self.x, unweighted=unweighted, should_stop=should_stop)
         next_states, gradient = gradient[:, many:], gradient[:, :many]
-        alive, noted = self.alive, n + 1 in self.marks
-        before = self.trained.copy() if noted else self.trained
+        alive, noted, trained, x0 = self.alive, n + 1 in self.marks, self.trained, self.x0[:, :many]
+        before = trained.copy() if noted else trained
         self.norm = np.where(alive, norms(gradient), np.nan) if noted else self.norm
         self.loss[n - self.begun] = np.where(alive, loss, np.nan)
         if unweighted is not None:
             self.unweighted[n - self.begun] = np.where(alive, unweighted, np.nan)
         if right is not None:
             self.accuracy[n - self.begun] = np.where(alive, right, np.nan)
-        gradient = self.altered(slice(None), self.trained, gradient)
+        gradient = self.altered(slice(None), trained, gradient)
         for group, held, update in zip(self.groups, self.slots, self.updates, strict=True):
-            part, lr = self.trained[group.rows], np.multiply(group.hypers["lr"], self.factors[n]).astype(self.x.dtype)
-            going = alive[group.rows]
+            rows, t = group.rows, n - group.since + 1.0
+            part, going = trained[rows], alive[rows]
             on = np.count_nonzero(going)
             if not on:
                 continue
+            lr = np.multiply(group.hypers["lr"], self.factors[n]).astype(part.dtype)
             try:
-                rows, t = group.rows, n - group.since + 1.0
-                draw = partial(drawn, self.seeds[rows], n, part)
-                known = group.supply.at(batch.of(rows), part, partial(self.altered, rows), draw)
-                known |= powers_at(group, t)
-                (moved,), (kept,) = update([part], [gradient[rows]], [held], lr, Real(t), [], [self.x0[rows, :many]], known)
+                known = self.known(group, batch, part, t)
+                (moved,), (kept,) = update([part], [gradient[rows]], [held], lr, Real(t), [], [x0[rows]], known)
             except MemoryError:
                 raise
             except Exception as error:  # one rule's trouble does not take its neighbours
@@ -262,12 +261,21 @@ class Trainer:
                 kept = [np.where(going[:, None], new, slot) for slot, new in zip(held, kept, strict=True)]
             part[:] = moved
             held[:] = [np.asarray(slot, dtype=part.dtype) for slot in kept]
-        states[alive] = next_states[alive]
+        if states.size:
+            states[alive] = next_states[alive]
         fine = np.isfinite(loss) & (np.abs(loss) <= DIVERGENCE_BOUND) & np.isfinite(self.x).all(axis=1)
         self.stopped[alive & ~fine] = n + 1
         if noted:
-            self.moved = np.where(alive, norms(self.trained - before), np.nan)
+            self.moved = np.where(alive, norms(trained - before), np.nan)
         self.taken = n + 1
+
+    def known(self, group: Group, batch: Minibatch, x: np.ndarray, t: float) -> Mapping[str, Any]:
+        """What a group's rule is given at its parameters x before its step t, beside what every rule has at hand."""
+        powers = {keyword: power(group.hypers[name], t) for name, keyword in group.powers}
+        if not group.rule.together:
+            return powers
+        draw = partial(drawn, batch.seeds[group.rows], batch.step, x)
+        return powers | Supply(group.rule.needs).at(batch.of(group.rows), x, partial(self.altered, group.rows), draw)
 
     def altered(self, rows: slice, x: np.ndarray, gradient: np.ndarray) -> np.ndarray:
         """The gradients (runs, P) at x of some rows of the stack, as their rules see them."""
