@@ -47,7 +47,7 @@ class Group:
 
     @cached_property
     def powers(self) -> tuple[tuple[str, str], ...]:
-        """Which of its numbers b the rule is given b**t of, and as what keyword. None is carried on: a fork begins at any step."""
+        """Its numbers b whose b**t the rule is given, each with its keyword; none is carried on: a fork begins at any step."""
         return tuple(carrying(self.rule)[1].items())
 
 
