@@ -117,9 +117,9 @@ CENTRED = """
         def states(self, shape):
             return [Block("running", shape, 1, 1, draw=("zeros", 0.0))]
 
-        def forward(self, weights, x, luck):
-            mean = weights[0] if luck is None else x.mean(axis=-1)
-            return x - mean[..., None], (mean, luck is not None)
+        def forward(self, weights, x, rng):
+            mean = weights[0] if rng is None else x.mean(axis=-1)
+            return x - mean[..., None], (mean, rng is not None)
 
         def backward(self, weights, kept, delta, into, *, wanted):
             mean, moves = kept

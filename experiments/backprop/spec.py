@@ -1,11 +1,10 @@
 """Which network is looked at, on which rows, at which weight: a frozen, hashable spec that is also its link."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from core import Hyper
-from core.words import quoted
 from experiments.able import able
 from experiments.control import Control, Numbered
 from experiments.link import Asked
@@ -15,10 +14,12 @@ from networks.model.architectures import MLP
 from networks.model.layers.activation import BENDS
 from networks.model.losses import LOSSES
 from networks.model.parameters import INITS
+from networks.model.widths import HIDDEN_LAYERS
 from networks.training.train import TRAIN
 from optimizers import RULES
 
-MOST_LAYERS, MOST_UNITS = 10, 64
+LAYERS = replace(HIDDEN_LAYERS, least=1, each=replace(HIDDEN_LAYERS.each, high=64))
+"""Hidden layers that are looked at."""
 
 _STEPS = Hyper(0, 500, whole=True, name="steps", default=0, help="Minibatches the network has been trained on before.")
 
@@ -28,7 +29,7 @@ _ROW = Hyper(0, 9999, whole=True, name="row", default=0, help="Which row of the 
 
 _SEED = replace(TRAIN["seed"], help="Which split, first parameters and order of the batches.")
 
-LAYER = Hyper(1, MOST_LAYERS + 1, whole=True, name="layer", default=1, help="Which layer the weight belongs to.")
+LAYER = Hyper(1, LAYERS.most + 1, whole=True, name="layer", default=1, help="Which layer the weight belongs to.")
 
 TO = Hyper(1, 9999, whole=True, name="to", default=1, help="The unit of this layer that the weight leads to.")
 
@@ -97,7 +98,7 @@ class Look(Numbered):
         """The query parameters that restore this."""
         controls = self.controls
         numbers = {name: controls[name].write(value) for name, value in self.numbers}
-        own = {"task": self.task, "hidden": hidden_text(self.hidden), "activation": self.activation, "init": self.init}
+        own = {"task": self.task, "hidden": LAYERS.write(self.hidden), "activation": self.activation, "init": self.init}
         return {**own, "rule": self.rule, **numbers}
 
 
@@ -110,28 +111,13 @@ LOOK_CHOICES: Mapping[str, Mapping[str, str]] = {
 """What is picked by name: its titles."""
 
 
-def hidden_text(hidden: Sequence[int]) -> str:
-    """Widths as they are typed: 16-16-16."""
-    return "-".join(map(str, hidden))
-
-
-def read_hidden(text: str) -> tuple[int, ...]:
-    """The widths of the hidden layers; ValueError says in one sentence what is allowed."""
-    words = text.strip().replace("–", "-").split("-")
-    widths = tuple(int(word) for word in words if word.strip().isdecimal() and len(word) <= MOST_UNITS)
-    if len(widths) < len(words) or len(widths) > MOST_LAYERS or not all(1 <= width <= MOST_UNITS for width in widths):
-        allowed = f"1 to {MOST_LAYERS} widths from 1 to {MOST_UNITS}, as in 16-16-16"
-        raise ValueError(f"hidden = {quoted(text)} is not allowed: it must be {allowed}")
-    return widths
-
-
 def read_look(link: Mapping[str, str], default: Look) -> tuple[Look, list[str]]:
     """What a link asks to look at, and a sentence for each thing in it that could not be granted."""
     if not link:
         return default, []
     asked = Asked(link)
     chosen: Any = {name: asked.choice(name, options, getattr(default, name)) for name, options in LOOK_CHOICES.items()}
-    hidden = asked.granted("hidden", read_hidden, default.hidden, f"{hidden_text(default.hidden)} is shown instead")
+    hidden = asked.granted("hidden", LAYERS.read, default.hidden, f"{LAYERS.write(default.hidden)} is shown instead")
     look = Look(hidden=hidden, **chosen).reading(asked)
     for name, most in look.most.items():
         if look[name] > most:

@@ -1,6 +1,5 @@
 """What is to be trained: a frozen, hashable spec that is also its link, and the numbers and choices it is made of."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +17,7 @@ from networks.model.architectures import numbers_of_kind
 from networks.model.layers.activation import BENDS
 from networks.model.losses import LOSSES
 from networks.model.parameters import INITS
+from networks.model.widths import HIDDEN_LAYERS
 from networks.tasks import BATCH
 from networks.training.regime import REGIME
 from networks.training.train import TRAIN
@@ -145,14 +145,6 @@ def pictured(task: NetworkTask) -> bool:
     return not task.words and (len(task.shape) == 3 or task.image)
 
 
-def widths(text: str) -> tuple[int, ...]:
-    """The widths of hidden layers, as in 32-16; empty for none. ValueError says in one sentence what is wrong."""
-    words = [word for word in re.split(r"[-–,\s×x]+", text.strip()) if word]
-    if len(words) > 10 or not all(word.isdecimal() and len(word) <= 4 and 1 <= int(word) <= 1024 for word in words):
-        raise ValueError(f"hidden layers = {cut(text)} is not allowed: up to 10 widths from 1 to 1024, as in 32-16, or nothing")
-    return tuple(map(int, words))
-
-
 @dataclass(frozen=True)
 class Lesson(Numbered):
     """Which rules learn which task, and how; `numbers` and `choices` hold what differs from the default.
@@ -184,7 +176,7 @@ class Lesson(Numbered):
     def choice(self, name: str) -> Any:
         """The word that is chosen."""
         if name == HIDDEN:
-            return dict(self.choices).get(name, "-".join(map(str, getattr(self.origin.kind, HIDDEN))))
+            return dict(self.choices).get(name, HIDDEN_LAYERS.write(getattr(self.origin.kind, HIDDEN)))
         one = next(choice for choice in CHOICES if choice.name == name)
         return dict(self.choices).get(name, one.default(self.origin))
 
@@ -223,8 +215,12 @@ class Lesson(Numbered):
                 raise ValueError(f"{choice.name} = {cut(chosen)} is unknown: allowed is one of {', '.join(options)}")
             if chosen != choice.default(self.origin):
                 kept[choice.name] = chosen
-        if self.deep and HIDDEN in merged and widths(merged[HIDDEN]) != getattr(self.origin.kind, HIDDEN):
-            kept[HIDDEN] = "-".join(map(str, widths(merged[HIDDEN])))
+        if (
+            self.deep
+            and HIDDEN in merged
+            and (widths := HIDDEN_LAYERS.read(merged[HIDDEN])) != getattr(self.origin.kind, HIDDEN)
+        ):
+            kept[HIDDEN] = HIDDEN_LAYERS.write(widths)
         return replace(self, choices=tuple(sorted(kept.items())))
 
     @property
@@ -232,7 +228,7 @@ class Lesson(Numbered):
         """The task with everything that was chosen."""
         task, changed = self.origin, {}
         if self.deep:
-            changed[HIDDEN] = widths(self.choice(HIDDEN))
+            changed[HIDDEN] = HIDDEN_LAYERS.read(self.choice(HIDDEN))
         if hasattr(task.kind, ACTIVATION):
             changed[ACTIVATION] = self.choice(ACTIVATION)
         if hasattr(task.kind, "normalised"):

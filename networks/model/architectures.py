@@ -13,6 +13,7 @@ from networks.model.layers.layer import Layer, Shape
 from networks.model.layers.linear import Flatten, Linear
 from networks.model.layers.normal import BatchNorm
 from networks.model.layers.recurrent import Recurrent
+from networks.model.widths import Hidden
 
 
 class Model(Protocol):
@@ -26,7 +27,7 @@ class MLP:
     """Fully connected layers of these widths, `normalised` over the minibatch if so, then the outputs; with none hidden it is
     linear."""
 
-    hidden: tuple[int, ...] = ()
+    hidden: Hidden = ()
     activation: str = "relu"
     dropout: Dropped = 0.0
     normalised: bool = False

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from networks.model.layers.activation import sigmoid
-from networks.model.layers.layer import Layer, Luck, Shape
+from networks.model.layers.layer import Layer, Shape, StepRng
 from networks.model.losses import LOSSES, Loss
 from networks.model.parameters import DRAWS, INITS, Block, Draw
 
@@ -132,7 +132,7 @@ class Network:
         return np.ascontiguousarray(np.moveaxis(x.reshape(*x.shape[:2], *self.shape), 1, -1))
 
     def forward(
-        self, stack: np.ndarray, x: np.ndarray, luck: Luck | None = None, should_stop: Callable[[], bool] | None = None
+        self, stack: np.ndarray, x: np.ndarray, rng: StepRng | None = None, should_stop: Callable[[], bool] | None = None
     ) -> tuple[np.ndarray, list[Any]]:
         """The outputs (runs, out, rows) of what `entering` gave, and what every layer keeps for the way back.
 
@@ -141,7 +141,7 @@ class Network:
         kept = []
         for layer, weights in zip(self.layers, self.weights(stack), strict=True):
             _ask(should_stop)
-            x, mine = layer.forward(weights, x, luck)
+            x, mine = layer.forward(weights, x, rng)
             kept.append(mine)
         return x, kept
 
@@ -184,7 +184,7 @@ class Network:
         stack: np.ndarray,
         x: np.ndarray,
         y: np.ndarray,
-        luck: Luck | None = None,
+        rng: StepRng | None = None,
         weights: np.ndarray | None = None,
         *,
         which: np.ndarray | None = None,
@@ -216,8 +216,8 @@ class Network:
         def some(runs: slice) -> None:
             part = stack[runs]
             for piece in pieces:
-                mine, lot = own(y, runs, piece), luck[runs].of_rows(piece, rows) if luck else None
-                outputs, kept = self.forward(part, own(x, runs, piece), lot, should_stop)
+                mine, draws = own(y, runs, piece), rng[runs].of_rows(piece, rows) if rng else None
+                outputs, kept = self.forward(part, own(x, runs, piece), draws, should_stop)
                 each, delta = self.measure.function(outputs, mine)
                 if right is not None and self.measure.right:
                     right[runs] += self.measure.right(outputs, mine).sum(axis=1) / rows

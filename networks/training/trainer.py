@@ -15,7 +15,7 @@ from core.maths import Real, power
 from networks.data.augment import augmented
 from networks.data.prepare import Data
 from networks.data.prepare import class_weights as class_weights_of
-from networks.model.layers.layer import Luck
+from networks.model.layers.layer import StepRng
 from networks.model.network import Network, Stopped
 from networks.tasks import NetworkTask
 from networks.training.entrants import Group, drawn, effects_of, entered, in_blocks, norms, update_of
@@ -55,8 +55,8 @@ class Minibatch:
 
     def gradient(self, stack: np.ndarray, **more: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """As `Network.gradient`, of a stack of these runs."""
-        luck = Luck(self.seeds, self.step)
-        return self.model.gradient(stack, self.x, self.y, luck, self.counts, which=self.which, **more)
+        rng = StepRng(self.seeds, self.step)
+        return self.model.gradient(stack, self.x, self.y, rng, self.counts, which=self.which, **more)
 
     def _whole(self, places: np.ndarray) -> np.ndarray:
         return np.concatenate([places, self.states], axis=1) if self.model.states else np.ascontiguousarray(places)

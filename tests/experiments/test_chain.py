@@ -288,10 +288,10 @@ def test_a_look_survives_its_link(task):
         ({"activation": "step"}, "activation “step” is unknown"),
         ({"init": "ones"}, "init “ones” is unknown"),
         ({"rule": "lamb"}, "rule “lamb” is unknown"),
-        ({"hidden": "8-0"}, "hidden = “8-0” is not allowed: it must be 1 to 10 widths from 1 to 64, as in 16-16-16"),
+        ({"hidden": "8-0"}, "hidden layers = “8-0” is not allowed: it must be 1 to 10 widths from 1 to 64, as in 32-16"),
         ({"hidden": "-".join(["2"] * 11)}, "is not allowed: it must be 1 to 10 widths"),
-        ({"hidden": "wide"}, "hidden = “wide” is not allowed"),
-        ({"hidden": ""}, "hidden = “” is not allowed"),
+        ({"hidden": "wide"}, "hidden layers = “wide” is not allowed"),
+        ({"hidden": ""}, "hidden layers = “” is not allowed"),
         ({"steps": "501"}, "steps = 501 is not allowed"),
         ({"rows": "many"}, "rows = 'many' is not a number"),
         ({"sgd.lr": "nan"}, "sgd.lr = nan is not allowed"),
@@ -363,7 +363,7 @@ def test_hidden_layers_that_cannot_be_are_told_and_the_last_are_shown():
     app.text_input(key="backprop.hidden").set_value("5-x").run()
     assert not app.exception
     (warning,) = app.warning
-    assert warning.value.startswith("hidden = “5-x” is not allowed")
+    assert warning.value.startswith("Hidden layers = “5-x” is not allowed")
 
 
 def test_a_bad_link_is_said_in_words():

@@ -16,13 +16,14 @@ from PIL import Image
 from experiments.numbers import number
 from experiments.training.curves import fate, quartiles
 from experiments.training.run import lesson_of
-from experiments.training.spec import CHOICES, Lesson, read_lesson, widths
+from experiments.training.spec import CHOICES, Lesson, read_lesson
 from experiments.training.words import ends, standing, theorem, training_verdict
 from figures.networks import signed
 from networks import MLP, TASKS, train
 from networks.analysis.paired import interval
 from networks.analysis.perceptron import bound
 from networks.analysis.report import by_class, confusion, first_weights, predicted, worst
+from networks.model.widths import HIDDEN_LAYERS
 from networks.tasks import usual_batch
 from optimizers import ENTRANTS
 from ui.complain import plain
@@ -68,13 +69,13 @@ def test_every_option_of_a_choice_can_be_trained(choice):
     ("text", "found"), [("32-16", (32, 16)), ("8, 4", (8, 4)), ("", ()), (" 5 ", (5,)), ("3x3x3", (3, 3, 3))]
 )
 def test_widths_are_read_as_they_are_written(text, found):
-    assert widths(text) == found
+    assert HIDDEN_LAYERS.read(text) == found
 
 
 @pytest.mark.parametrize("text", ["0", "2000", "a-b", "-".join("8" * 11), "3.5"])
 def test_bad_widths_get_one_sentence(text):
-    with pytest.raises(ValueError, match=r"hidden layers = .* is not allowed: up to 10 widths from 1 to 1024"):
-        widths(text)
+    with pytest.raises(ValueError, match=r"hidden layers = .* is not allowed: it must be up to 10 widths from 1 to 1024"):
+        HIDDEN_LAYERS.read(text)
 
 
 def test_what_a_task_has_not_is_left_behind():
@@ -94,7 +95,7 @@ def test_what_a_task_has_not_is_left_behind():
         ({"batch": "many"}, "batch = 'many' is not a number"),
         ({"adam.lr": "-1"}, "adam.lr = -1 is not allowed"),
         ({"colour": "red"}, "setting “colour” is unknown"),
-        ({"hidden": "big"}, "hidden layers = big is not allowed"),
+        ({"hidden": "big"}, "hidden layers = “big” is not allowed"),
         ({"init": "ones"}, "init = ones is unknown"),
     ],
 )

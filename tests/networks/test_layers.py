@@ -16,7 +16,7 @@ from networks.model.layers.activation import BENDS, Activation
 from networks.model.layers.convolution import Convolution, Pool
 from networks.model.layers.dropout import Dropout, SeededDropout
 from networks.model.layers.embedding import Embedding
-from networks.model.layers.layer import Layer, Luck, Shape
+from networks.model.layers.layer import Layer, Shape, StepRng
 from networks.model.layers.linear import Flatten, Linear
 from networks.model.layers.normal import BatchNorm
 from networks.model.layers.recurrent import GRU, LSTM, RNN, Recurrent
@@ -223,7 +223,7 @@ def test_a_stop_is_heard_between_two_layers():
 def test_float32_stays_float32(case, activation):
     model = case.network(activation)
     stack, x, y, weights = numbers(case, model, "float32")
-    delta, kept = model.forward(stack, model.entering(x), Luck(np.zeros(RUNS, dtype=int), 0))
+    delta, kept = model.forward(stack, model.entering(x), StepRng(np.zeros(RUNS, dtype=int), 0))
     assert delta.dtype == np.float32
     for i, weights_of in reversed(list(enumerate(model.weights(stack)))):
         into = [np.empty_like(weight) for weight in weights_of]
@@ -296,7 +296,7 @@ def test_what_is_dropped_is_what_the_module_drops(shape, chosen, seeds, monkeypa
     rng = np.random.default_rng(0)
     stack, x = rng.normal(size=(RUNS, model.parameters)), rng.normal(size=(1, ROWS, math.prod(shape)))
     y = rng.integers(0, CLASSES, (1, ROWS))
-    loss, gradient, _ = model.gradient(stack, x, y, Luck(np.array(seeds), 7))
+    loss, gradient, _ = model.gradient(stack, x, y, StepRng(np.array(seeds), 7))
     for i, row in enumerate(stack):
         module, draws = model.module(row), np.random.default_rng([seeds[i], 2, 7])
         for layer in module.modules():
@@ -307,9 +307,9 @@ def test_what_is_dropped_is_what_the_module_drops(shape, chosen, seeds, monkeypa
         assert loss[i] == pytest.approx(theirs.item(), rel=1e-12)
         np.testing.assert_allclose(gradient[i], by_torch.slopes(module), atol=1e-12)
     monkeypatch.setattr(network, "BUDGET", 1)
-    np.testing.assert_array_equal(model.gradient(stack, x, y, Luck(np.array(seeds), 7))[1], gradient)
+    np.testing.assert_array_equal(model.gradient(stack, x, y, StepRng(np.array(seeds), 7))[1], gradient)
     monkeypatch.setattr(network, "PIECE", 3 * model.width * stack.itemsize)
-    in_pieces = model.gradient(stack, x, y, Luck(np.array(seeds), 7))
+    in_pieces = model.gradient(stack, x, y, StepRng(np.array(seeds), 7))
     np.testing.assert_allclose(in_pieces[0], loss, rtol=1e-12)
     np.testing.assert_allclose(in_pieces[1], gradient, rtol=1e-12, atol=1e-14)
 
@@ -317,7 +317,7 @@ def test_what_is_dropped_is_what_the_module_drops(shape, chosen, seeds, monkeypa
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
 def test_a_share_is_dropped_and_the_mean_kept(share):
     ones = np.ones((1, 200, 500))
-    kept, factors = Dropout(share).forward([], ones, Luck(np.array([3]), 0))
+    kept, factors = Dropout(share).forward([], ones, StepRng(np.array([3]), 0))
     assert (kept == 0).mean() == pytest.approx(share, abs=0.01)
     assert kept.mean() == pytest.approx(1, abs=0.02)
     np.testing.assert_array_equal(np.unique(factors), [0, 1 / (1 - share)])
@@ -327,7 +327,7 @@ def test_every_step_drops_others_and_evaluation_none():
     model = Network(*DROPPED["between"])
     rng = np.random.default_rng(0)
     stack, x, y = rng.normal(size=(1, model.parameters)), rng.normal(size=(1, ROWS, 4)), np.zeros((1, ROWS), dtype=int)
-    losses = {model.gradient(stack, x, y, Luck(np.array([0]), step))[0].item() for step in (0, 1, 2, 0)}
+    losses = {model.gradient(stack, x, y, StepRng(np.array([0]), step))[0].item() for step in (0, 1, 2, 0)}
     assert len(losses) == 3
     assert model.evaluate(stack, x[0], y[0])["loss"] == pytest.approx(model.gradient(stack, x, y)[0])
     theirs = model.module(stack[0]).eval()(torch.from_numpy(x[0]))

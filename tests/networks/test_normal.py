@@ -10,7 +10,7 @@ import torch
 
 from networks import TASKS, Training, train
 from networks.export.script import checkpoint
-from networks.model.layers.layer import Luck
+from networks.model.layers.layer import StepRng
 from networks.model.network import Network
 from networks.training.train import continued, fork
 from tests import by_torch
@@ -39,7 +39,7 @@ def buffers(module: torch.nn.Module) -> np.ndarray:
 def test_a_step_is_torchs_and_moves_the_running_state_as_torch_does(case):
     model: Network = case.network()
     stack, x, y, _ = numbers(case, model)
-    loss, gradient, _ = model.gradient(stack, x, y, Luck(np.zeros(RUNS, dtype=int), 0))
+    loss, gradient, _ = model.gradient(stack, x, y, StepRng(np.zeros(RUNS, dtype=int), 0))
     for i, row in enumerate(stack):
         module = model.module(row).train()
         theirs = by_torch.losses(model.measure, module(torch.from_numpy(x[0])), torch.from_numpy(y[0])).mean()
@@ -53,10 +53,10 @@ def test_a_step_is_torchs_and_moves_the_running_state_as_torch_does(case):
 def test_in_a_step_the_gradient_is_the_slope_of_the_loss(case):
     model: Network = case.network()
     stack, x, y, _ = numbers(case, model)
-    luck, direction, h = Luck(np.zeros(RUNS, dtype=int), 0), np.random.default_rng(3).normal(size=stack.shape), 1e-6
-    gradient = model.gradient(stack, x, y, luck)[1][:, : model.parameters]
+    rng, direction, h = StepRng(np.zeros(RUNS, dtype=int), 0), np.random.default_rng(3).normal(size=stack.shape), 1e-6
+    gradient = model.gradient(stack, x, y, rng)[1][:, : model.parameters]
     direction[:, model.parameters :] = 0
-    above, below = (model.gradient(stack + sign * h * direction, x, y, luck)[0] for sign in (1, -1))
+    above, below = (model.gradient(stack + sign * h * direction, x, y, rng)[0] for sign in (1, -1))
     along = (gradient * direction[:, : model.parameters]).sum(axis=1)
     np.testing.assert_allclose(along, (above - below) / (2 * h), rtol=1e-5)
 

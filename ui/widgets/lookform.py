@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from experiments.backprop.spec import LOOK_CHOICES, OF_LOOKS, Look, hidden_text, read_hidden
+from experiments.backprop.spec import LAYERS, LOOK_CHOICES, OF_LOOKS, Look
 from ui.widgets.pickers import slider, word
 
 
@@ -18,12 +18,12 @@ def look_picked(page: str, look: Look, places: Sequence[DeltaGenerator]) -> tupl
     wrong, hidden = [], look.hidden
     one, two, three, four = places
     task = pick("task", one, "Task")
-    st.session_state.setdefault(f"{page}.hidden", hidden_text(look.hidden))
+    st.session_state.setdefault(f"{page}.hidden", LAYERS.write(look.hidden))
     text = two.text_input("Hidden layers", key=f"{page}.hidden", help="The units of each, as in 16-16-16.")
     try:
-        hidden = read_hidden(text)
+        hidden = LAYERS.read(text)
     except ValueError as error:
-        wrong.append(f"{error}; {hidden_text(hidden)} is shown.")
+        wrong.append(f"{str(error).capitalize()}; {LAYERS.write(hidden)} is shown.")
     activation, init = pick("activation", three, "Activation"), pick("init", four, "Initialisation")
     with st.expander("Seed and training"):
         one, two, three, four = st.columns(4)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from networks.model.layers.layer import Bare, Luck, Shape, Weights
+from networks.model.layers.layer import Bare, Shape, StepRng, Weights
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Activation(Bare):
 
     key: str = "relu"
 
-    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+    def forward(self, weights: Weights, x: np.ndarray, rng: StepRng | None) -> tuple[np.ndarray, Any]:
         bent = BENDS[self.key].value(x)
         return bent, (x, bent)
 

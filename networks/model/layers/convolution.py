@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from networks.model.layers.layer import Bare, Luck, Shape, Stateless, Weights
+from networks.model.layers.layer import Bare, Shape, Stateless, StepRng, Weights
 from networks.model.parameters import Block
 
 
@@ -33,7 +33,7 @@ class Convolution(Stateless):
     def shaped(self, shape: Shape) -> Shape:
         return (self.channels, *shape[1:])
 
-    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+    def forward(self, weights: Weights, x: np.ndarray, rng: StepRng | None) -> tuple[np.ndarray, Any]:
         runs, channels, high, wide, rows = x.shape
         seen = np.empty((runs, 9 * channels + 1, high * wide * rows), dtype=x.dtype)
         _patches(x, seen[:, :-1])
@@ -124,7 +124,7 @@ class Pool(Bare):
     def shaped(self, shape: Shape) -> Shape:
         return shape[0], shape[1] // 2, shape[2] // 2
 
-    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+    def forward(self, weights: Weights, x: np.ndarray, rng: StepRng | None) -> tuple[np.ndarray, Any]:
         shape, x = x.shape, x[:, :, : x.shape[2] // 2 * 2, : x.shape[3] // 2 * 2]
         a, b = x[:, :, 0::2, 0::2], x[:, :, 0::2, 1::2]
         c, d = x[:, :, 1::2, 0::2], x[:, :, 1::2, 1::2]

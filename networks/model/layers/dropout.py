@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from core.hyper import Hyper
-from networks.model.layers.layer import Bare, Luck, Shape, Weights
+from networks.model.layers.layer import Bare, Shape, StepRng, Weights
 
 Dropped = Annotated[
     float, Hyper(0.05, 0.9, off=0.0, help="This share of the hidden units is left out at each step, the same for all.")
@@ -36,10 +36,10 @@ class Dropout(Bare):
 
     share: float
 
-    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
-        if luck is None:
+    def forward(self, weights: Weights, x: np.ndarray, rng: StepRng | None) -> tuple[np.ndarray, Any]:
+        if rng is None:
             return x, None
-        stays = luck.uniform(x.shape[1:-1], x.shape[-1]) >= self.share
+        stays = rng.uniform(x.shape[1:-1], x.shape[-1]) >= self.share
         factors = stays.astype(x.dtype) * x.dtype.type(1 / (1 - self.share))
         return x * factors, factors
 

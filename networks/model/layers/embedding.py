@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from networks.model.layers.layer import Luck, Shape, Stateless, Weights
+from networks.model.layers.layer import Shape, Stateless, StepRng, Weights
 from networks.model.parameters import Block
 
 
@@ -30,7 +30,7 @@ class Embedding(Stateless):
     def shaped(self, shape: Shape) -> Shape:
         return (*shape, self.width)
 
-    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+    def forward(self, weights: Weights, x: np.ndarray, rng: StepRng | None) -> tuple[np.ndarray, Any]:
         runs, length, rows = x.shape
         chosen = (np.arange(self.words)[:, None] == x.reshape(runs, 1, -1)).astype(weights[0].dtype)
         vectors = np.matmul(weights[0].swapaxes(1, 2), chosen)

@@ -20,19 +20,19 @@ Shape = tuple[int, ...]
 Weights = Sequence[np.ndarray]
 
 
-class Luck:
+class StepRng:
     """Whatever is drawn during one step: from each run's seed and the step alone, so it is the same for all rules."""
 
     def __init__(self, seeds: np.ndarray, step: int, before: int = 0, after: int = 0) -> None:
         self.seeds, self.step, self.before, self.after = seeds, step, before, after
 
-    def __getitem__(self, runs: slice) -> "Luck":
+    def __getitem__(self, runs: slice) -> "StepRng":
         """The same for some of the runs, from the beginning."""
-        return Luck(self.seeds[runs], self.step, self.before, self.after)
+        return StepRng(self.seeds[runs], self.step, self.before, self.after)
 
-    def of_rows(self, piece: slice, rows: int) -> "Luck":
+    def of_rows(self, piece: slice, rows: int) -> "StepRng":
         """The same for a piece of so many rows, from the beginning: what the others draw is passed over."""
-        return Luck(self.seeds, self.step, piece.start, rows - piece.stop)
+        return StepRng(self.seeds, self.step, piece.start, rows - piece.stop)
 
     @cached_property
     def _streams(self) -> dict[int, tuple[np.random.PCG64, np.random.Generator]]:
@@ -63,7 +63,7 @@ class Layer(Protocol):
     def held(self, shape: Shape) -> int: ...
     def work(self, shape: Shape) -> int: ...
     def shaped(self, shape: Shape) -> Shape: ...
-    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]: ...
+    def forward(self, weights: Weights, x: np.ndarray, rng: StepRng | None) -> tuple[np.ndarray, Any]: ...
     def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None: ...
     def module(self, shape: Shape) -> nn.Module: ...
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from networks.model.layers.layer import Bare, Luck, Shape, Stateless, Weights
+from networks.model.layers.layer import Bare, Shape, Stateless, StepRng, Weights
 from networks.model.parameters import Block
 
 
@@ -33,7 +33,7 @@ class Linear(Stateless):
     def shaped(self, shape: Shape) -> Shape:
         return (self.outputs,)
 
-    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+    def forward(self, weights: Weights, x: np.ndarray, rng: StepRng | None) -> tuple[np.ndarray, Any]:
         z = np.matmul(weights[0], x)
         if self.biased:
             z += weights[1][:, :, None]
@@ -56,7 +56,7 @@ class Flatten(Bare):
     def shaped(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
 
-    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+    def forward(self, weights: Weights, x: np.ndarray, rng: StepRng | None) -> tuple[np.ndarray, Any]:
         return x.reshape(len(x), -1, x.shape[-1]), x.shape[1:]
 
     def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from networks.model.layers.layer import Luck, Shape, Weights
+from networks.model.layers.layer import Shape, StepRng, Weights
 from networks.model.parameters import Block
 
 
@@ -40,16 +40,16 @@ class BatchNorm:
     def shaped(self, shape: Shape) -> Shape:
         return shape
 
-    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+    def forward(self, weights: Weights, x: np.ndarray, rng: StepRng | None) -> tuple[np.ndarray, Any]:
         scale, shift, mean, variance = weights
         flat = x.reshape(*x.shape[:2], -1)
-        if luck is not None:
+        if rng is not None:
             mean = flat.mean(axis=2)
             variance = np.square(flat - mean[:, :, None]).mean(axis=2)
         share = 1 / np.sqrt(variance + x.dtype.type(self.EPS))
         normal = (flat - mean[:, :, None]) * share[:, :, None]
         z = normal * scale[:, :, None] + shift[:, :, None]
-        return z.reshape(-1, *x.shape[1:]), (normal, share, mean, variance, luck is not None)
+        return z.reshape(-1, *x.shape[1:]), (normal, share, mean, variance, rng is not None)
 
     def backward(self, weights: Weights, kept: Any, delta: np.ndarray, into: Weights, *, wanted: bool) -> np.ndarray | None:
         (normal, share, mean, variance, moves), many = kept, kept[0].shape[2]

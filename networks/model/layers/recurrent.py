@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from networks.model.layers.layer import Luck, Shape, Stateless, Weights
+from networks.model.layers.layer import Shape, Stateless, StepRng, Weights
 from networks.model.parameters import Block
 
 
@@ -85,7 +85,7 @@ class Recurrent(Stateless):
         into[0][:], into[1][:] = joined[:, :, :features], joined[:, :, features:-1]
         into[2][:] = into[3][:] = joined[:, :, -1]
 
-    def forward(self, weights: Weights, x: np.ndarray, luck: Luck | None) -> tuple[np.ndarray, Any]:
+    def forward(self, weights: Weights, x: np.ndarray, rng: StepRng | None) -> tuple[np.ndarray, Any]:
         _, length, features, rows = x.shape
         joined, n = self.joined(weights), self.hidden
         met = np.empty((length + 1, len(joined), features + n + 1, rows), dtype=joined.dtype)
