@@ -25,7 +25,7 @@ class Widths:
 
     def read(self, text: str) -> tuple[int, ...]:
         """What is written as 32-16; ValueError says in one sentence what is wrong."""
-        words = [word for word in re.split(r"[-–,\s×x]+", text.strip()) if word]
+        words = re.split(r"\s*[-–,\s×x]\s*", text.strip()) if text.strip() else []
         low, high = self.each.low, self.each.high
         fine = [word for word in words if word.isdecimal() and len(word) <= 9 and low <= int(word) <= high]
         if len(fine) < len(words) or not self.least <= len(words) <= self.most:
