@@ -83,14 +83,13 @@ def insides(race: Race, frames: np.ndarray) -> tuple[dict[str, Any] | None, dict
 
 
 def _dampings(race: Race, key: str, sizes: np.ndarray) -> np.ndarray:
-    rule, settings = ENTRANTS[key].rule, race.settings_of(ENTRANTS[key])
-    return damping(rule, {name: settings[name] for name in rule.hypers}, sizes)
+    return damping(race.setups[key].rule, race.setups[key].hypers, sizes)
 
 
 def _update(race: Race, anatomy: Anatomy, kept: Rows) -> dict[str, Any]:
     """The driver's own line, laid out likewise: x ← x − lr·(Δ + λx), without the decay where there is none."""
     (key,) = race.entrants
-    decay, x = race.settings_of(ENTRANTS[key])["weight_decay"], anatomy.run.x[:, 0]
+    decay, x = race.setups[key]["weight_decay"], anatomy.run.x[:, 0]
     place = ["name", ("x", "", False), {"at": kept.place(x[: anatomy.steps])}]
     direction = ["name", ("Δ", "", False), {"at": kept.place(anatomy.direction)}]
     lr = ["name", ("lr", "", False), {"at": kept.place(anatomy.run.lr[: anatomy.steps])}]

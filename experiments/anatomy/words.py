@@ -1,11 +1,10 @@
 """Why a run diverged, as far as can be said."""
 
 import math
-from typing import Any
 
 import numpy as np
 
-from core import DRIVER, sweep
+from core import sweep
 from core.study.stability import modes
 from experiments.anatomy.run import anatomy_of
 from experiments.host import superseded
@@ -48,24 +47,14 @@ def why(race: Race) -> str:
 
 def largest_survivor(race: Race, key: str) -> float | None:
     """The largest learning rate, to a thousandth or so, at which, as at all smaller ones tried, the run does not diverge."""
-    entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
-    low, high = entrant.hypers["lr"].low, settings["lr"]
+    setup = race.setups[key]
+    low, high = setup.rule.hypers["lr"].low, setup["lr"]
     if high <= low:
         return None
-    hypers = {name: settings[name] for name in entrant.rule.hypers if name != "lr"}
-    driver: dict[str, Any] = {name: settings[name] for name in DRIVER}
+    numbers = setup.without("lr").arguments
     for _ in range(2):  # coarse, then between the last that survives and the first that does not
         axes = {"lr": np.geomspace(low, high, TRIALS)}
-        found = sweep(
-            entrant.rule,
-            race.landscape,
-            axes=axes,
-            start=race.origin,
-            hypers=hypers,
-            schedule=race.decline,
-            should_stop=superseded,
-            **driver,
-        )
+        found = sweep(setup.rule, setup.surface, axes=axes, **numbers, should_stop=superseded)
         dead = np.flatnonzero(found.stopped <= found.steps)
         if not len(dead):
             return float(high)

@@ -4,20 +4,21 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from core import DRIVER, Schedule, Surface, Sweep, sweep
+from core import Sweep, sweep
 from core.hosting.machine import set_by_host
-from core.rule import Rule
 from core.study.stability import limit
-from core.surface import ANGLE, Point
+from core.surface import ANGLE
 from core.sweep import STARTS
 from experiments.axis import Axis, options_of, values_of
 from experiments.host import kept, progress, superseded
 from experiments.map.spec import Chosen, Map
 from experiments.race.controls import EACH
-from experiments.race.run import Numbers
+from experiments.race.run import Values
+from experiments.race.setup import Setup
 from experiments.race.spec import Race
 from experiments.race.theory import curvatures_for
 from optimizers import ENTRANTS
@@ -62,50 +63,17 @@ def swept_along(axes: Sequence[Axis], race: Race, key: str, many: int) -> Sweep:
     return _swept(*_order(axes, race, key, many))
 
 
-Order = tuple[Rule, Surface, Point, Numbers, Numbers, Schedule, tuple[tuple[str, tuple[float, ...]], ...], float]
-"""What `_swept` is given."""
-
-
-def _order(axes: Sequence[Axis], race: Race, key: str, many: int) -> Order:
-    entrant, options = ENTRANTS[key], options_of(race)
-    settings = race.settings_of(entrant)
-    taken = {axis.name for axis in axes}
-    return (
-        entrant.rule,
-        race.landscape,
-        race.origin,
-        tuple((name, settings[name]) for name in entrant.rule.hypers if name not in taken),
-        tuple((name, settings[name]) for name in DRIVER if name not in taken),
-        race.decline,
-        tuple((axis.name, tuple(values_of(axis, options[axis.name], many).tolist())) for axis in axes),
-        race["threshold"],
-    )
+def _order(axes: Sequence[Axis], race: Race, key: str, many: int) -> tuple[Setup, Values, float]:
+    """What `_swept` is given."""
+    options = options_of(race)
+    values = tuple((axis.name, tuple(values_of(axis, options[axis.name], many).tolist())) for axis in axes)
+    return race.setups[key].without(*(axis.name for axis in axes)), values, race["threshold"]
 
 
 @kept
-def _swept(
-    rule: Rule,
-    surface: Surface,
-    start: Point,
-    hypers: Numbers,
-    driver: Numbers,
-    schedule: Schedule,
-    axes: tuple[tuple[str, tuple[float, ...]], ...],
-    within: float,
-) -> Sweep:
-    return sweep(
-        rule,
-        surface,
-        axes=dict(axes),
-        start=start,
-        hypers=dict(hypers),
-        schedule=schedule,
-        within=within,
-        processes=_CORES,
-        progress=progress,
-        should_stop=superseded,
-        **dict(driver),  # type: ignore[arg-type]
-    )
+def _swept(setup: Setup, axes: Values, within: float) -> Sweep:
+    hear: dict[str, Any] = {"progress": progress, "should_stop": superseded}
+    return sweep(setup.rule, setup.surface, axes=dict(axes), within=within, processes=_CORES, **setup.arguments, **hear)
 
 
 def boundary(view: Map, key: str, many: int = 96) -> tuple[np.ndarray, np.ndarray] | None:
@@ -115,9 +83,8 @@ def boundary(view: Map, key: str, many: int = 96) -> tuple[np.ndarray, np.ndarra
     if not bounded(view, key) or bends is None:
         return None
     other = view.up if view.across.name == "lr" else view.across
-    settings = race.settings_of(ENTRANTS[key])
     values = values_of(other, rule.hypers[other.name], many)
-    lrs = limit(rule, {name: settings[name] for name in rule.hypers} | {other.name: values}) / bends.max()
+    lrs = limit(rule, {**race.setups[key].hypers, other.name: values}) / bends.max()
     return (lrs, values) if other is view.up else (values, lrs)
 
 

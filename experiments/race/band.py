@@ -9,17 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from core import DRIVER, Schedule, Surface
 from core.engine.workers import workers
-from core.rule import Rule
-from core.surface import Point
 from core.sweep import SINGLE, Paths, paths_along
 from experiments.control import Control
 from experiments.host import kept
 from experiments.race.controls import THRESHOLD, TRIES, TUNED
-from experiments.race.run import Numbers
+from experiments.race.setup import Setup
 from experiments.race.spec import Race
-from optimizers import ENTRANTS
 
 _VALUES = 64
 """So many values, evenly over the slider's stops."""
@@ -27,8 +23,8 @@ _VALUES = 64
 WORTH = 4
 """Of so many rules some are worth the way to another process."""
 
-_Job = tuple[Rule, Surface, str, tuple[float, ...], Point, Numbers, Schedule, Numbers]
-"""Rule, surface, the number that varies and its values, start, other hyperparameters, schedule and the loop's settings."""
+_Job = tuple[Setup, str, tuple[float, ...]]
+"""What runs but for the number that varies, its name and its values."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,9 @@ def band(race: Race, control: Control, most: int) -> Band:
     races = [race.having({control.id: value}) for value in values]
     keys = list(_moved(races[0], races[-1]))
     rows = _rows_of(int(race["steps"]), most // (len(races) * max(len(keys), 1)))
-    found = _done(tuple(_job(key, race, control.hyper.name, values) for key in keys), tuple(rows.tolist()))
+    name = control.hyper.name
+    jobs = tuple((race.setups[key].without(name), name, values) for key in keys)
+    found = _done(jobs, tuple(rows.tolist()))
     return Band(chosen, rows, races, dict(zip(keys, found, strict=True)))
 
 
@@ -76,17 +74,7 @@ def _rows_of(steps: int, most: int) -> np.ndarray:
 
 def _moved(one: Race, other: Race) -> Iterator[str]:
     """The entrants whose run differs between two races."""
-    everywhere = (one.landscape, one.decline) != (other.landscape, other.decline)
-    for key in one.entrants:
-        if everywhere or one.settings_of(ENTRANTS[key]) != other.settings_of(ENTRANTS[key]):
-            yield key
-
-
-def _job(key: str, race: Race, name: str, values: tuple[float, ...]) -> _Job:
-    entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
-    hypers = tuple((n, settings[n]) for n in entrant.rule.hypers if n != name)
-    driver = tuple((n, settings[n]) for n in DRIVER if n != name)
-    return entrant.rule, race.landscape, name, values, race.origin, hypers, race.decline, driver
+    return (key for key in one.entrants if one.setups[key] != other.setups[key])
 
 
 @kept
@@ -110,6 +98,5 @@ def _helper() -> Future[Any]:
 
 def _arguments(job: _Job) -> dict[str, Any]:
     """Those of `along`."""
-    rule, objective, axis, values, start, hypers, schedule, driver = job
-    runs = {"rule": rule, "objective": objective, "axis": axis, "values": values}
-    return {**runs, "start": start, "hypers": dict(hypers), "schedule": schedule, **dict(driver)}
+    setup, axis, values = job
+    return {"rule": setup.rule, "objective": setup.surface, "axis": axis, "values": values, **setup.arguments}

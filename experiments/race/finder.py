@@ -1,35 +1,27 @@
 """The learning-rate finder for a rule of a race."""
 
-from typing import Any
-
-from core import DRIVER, Surface
-from core.rule import Rule
 from core.study.finder import Finding, find_lr
-from core.surface import Point
 from experiments.host import kept
 from experiments.numbers import number
 from experiments.race.controls import TRIED
-from experiments.race.run import Numbers
+from experiments.race.setup import Setup
 from experiments.race.spec import Race
 from experiments.race.theory import exact, largest_stable
-from optimizers import ENTRANTS
 
 _STEPS = 300
 
 
 def found(race: Race, key: str) -> Finding:
     """What the finder finds for an entrant, on the race's surface, from its start, on its noise."""
-    entrant, settings = ENTRANTS[key], race.settings_of(ENTRANTS[key])
-    hypers = tuple((name, settings[name]) for name in entrant.rule.hypers if name != "lr")
-    driver = tuple((name, settings[name]) for name in DRIVER if name != "steps")
-    return _found(entrant.rule, race.landscape, race.origin, hypers, driver)
+    return _found(race.setups[key].without("lr", "steps"))
 
 
 @kept
-def _found(rule: Rule, surface: Surface, start: Point, hypers: Numbers, driver: Numbers) -> Finding:
+def _found(setup: Setup) -> Finding:
     low, high = TRIED
-    settings: dict[str, Any] = dict(driver)
-    return find_lr(rule, surface, low=low, high=high, steps=_STEPS, start=start, hypers=dict(hypers), **settings)
+    numbers = setup.arguments
+    del numbers["schedule"]  # the rate grows, whatever a schedule says
+    return find_lr(setup.rule, setup.surface, low=low, high=high, steps=_STEPS, **numbers)
 
 
 def marks(race: Race, key: str) -> dict[str, float]:

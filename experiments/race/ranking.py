@@ -9,7 +9,7 @@ from core.symbolic.notation import symbol
 from experiments.numbers import number
 from experiments.race import theory
 from experiments.race.controls import TRIED
-from experiments.race.run import NOTHING, settings_at
+from experiments.race.run import NOTHING, tuned
 from experiments.race.spec import Race
 from optimizers import ENTRANTS
 
@@ -101,7 +101,7 @@ def cells(result: Result, race: Race) -> list[str]:
 def _tuned(result: Result, race: Race) -> str:
     """The learning rate, with whatever else was tuned."""
     names = race.tuned(ENTRANTS[result.key])
-    more = "".join(f", {symbol(name)} {number(settings_at(race, result.key)[name])}" for name in names[1:])
+    more = "".join(f", {symbol(name)} {number(tuned(race, result.key)[name])}" for name in names[1:])
     return number(result.lr) + (" (end of range)" if names and result.lr in TRIED else "") + more
 
 

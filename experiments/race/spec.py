@@ -31,11 +31,11 @@ from experiments.race.controls import (
     schedule_controls,
     surface_controls,
 )
+from experiments.race.setup import Setup
 from optimizers import ENTRANTS, Entrant
 from surfaces import SURFACES
 
 MOST_ENTRANTS = 12
-
 
 View = tuple[float, float, float, float]
 
@@ -132,15 +132,17 @@ class Race(Numbered):
         (x0, x1), (y0, y1) = SURFACES[self.surface].domain
         return x0, x1, y0, y1
 
-    def settings_of(self, entrant: Entrant) -> dict[str, float]:
-        """Every number the entrant runs with: its rule's hyperparameters and the loop's settings, its own where it has them.
-
-        A learning rate that is tuned is still the default here.
-        """
-        common = {name: self[name] for name in DRIVER}
-        own = {c.hyper.name: self[c.id] for c in entrant_controls(entrant)}
-        lr = {SHARED: self["lr"], EACH: own["lr"]}.get(self.lrs, entrant.hypers["lr"].default)
-        return {**common, **own, "lr": lr}
+    @cached_property
+    def setups(self) -> Mapping[str, Setup]:
+        """What each entrant runs with, its own number before the loop's; of those that are tuned, the default."""
+        common, found = {name: self[name] for name in DRIVER}, {}
+        for key in self.entrants:
+            entrant = ENTRANTS[key]
+            numbers = common | {control.hyper.name: self[control.id] for control in entrant_controls(entrant)}
+            if self.lrs != EACH:
+                numbers["lr"] = self["lr"] if self.lrs == SHARED else entrant.hypers["lr"].default
+            found[key] = Setup(entrant.rule, self.landscape, self.origin, self.decline, tuple(numbers.items()))
+        return found
 
     @property
     def terms(self) -> str:

@@ -2,7 +2,6 @@
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -31,7 +30,7 @@ def limit_of(race: Race, key: str) -> float | None:
     plain = race["weight_decay"] == race["l2"] == 0 and race["clip_norm"] == race["clip_value"] == math.inf
     if not plain or not _linear(ENTRANTS[key].rule):
         return None
-    return _limit(ENTRANTS[key].rule, tuple((name, value) for name, value in _hypers(race, key).items() if name != "lr"))
+    return _limit(ENTRANTS[key].rule, tuple(race.setups[key].without("lr").hypers.items()))
 
 
 def largest_stable(race: Race, key: str) -> float | None:
@@ -43,7 +42,7 @@ def largest_stable(race: Race, key: str) -> float | None:
 def fastest(race: Race, key: str, name: str) -> Fastest | None:
     """The values of one hyperparameter at which the entrant converges fastest near the minimum; None where unknown."""
     bends = curvatures_for(race, key)
-    return None if bends is None else optimum(ENTRANTS[key].rule, _hypers(race, key), bends, name)
+    return None if bends is None else optimum(ENTRANTS[key].rule, race.setups[key].hypers, bends, name)
 
 
 def critically_damped(race: Race, key: str, name: str) -> float | None:
@@ -51,17 +50,12 @@ def critically_damped(race: Race, key: str, name: str) -> float | None:
     bends = curvatures_for(race, key)
     if bends is None or not bends.min() > 0:
         return None
-    return critical(ENTRANTS[key].rule, _hypers(race, key), float(bends.min()), name)
+    return critical(ENTRANTS[key].rule, race.setups[key].hypers, float(bends.min()), name)
 
 
 def exact(race: Race) -> bool:
     """Whether the theory is exact on the race's surface, or a guide from its minimum."""
     return _exact(race.landscape)
-
-
-def _hypers(race: Race, key: str) -> dict[str, Any]:
-    settings = race.settings_of(ENTRANTS[key])
-    return {name: settings[name] for name in ENTRANTS[key].rule.hypers}
 
 
 @lru_cache(maxsize=512)

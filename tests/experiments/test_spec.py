@@ -189,7 +189,7 @@ def test_control_names_are_unique_and_their_stops_are_allowed():
 
 def test_a_preset_keeps_its_own_decay():
     race = Race("ravine", ("adam", "adamw")).having({"weight_decay": 0.5})
-    settings = {key: race.settings_of(ENTRANTS[key])["weight_decay"] for key in race.entrants}
+    settings = {key: race.setups[key]["weight_decay"] for key in race.entrants}
     assert settings == {"adam": 0.5, "adamw": 0.01}
 
 

@@ -56,7 +56,7 @@ def test_long_work_tells_how_far_it_is_and_asks_whether_it_is_wanted(told, monke
         for key in through(race.entrants):
             grid.swept_along(axes, race, key, 9)
     elif kind == "tuning":
-        runs.settings_at(Race("ravine", ("adam",), TUNED).having({"steps": 77.0}), "adam")
+        runs.tuned(Race("ravine", ("adam",), TUNED).having({"steps": 77.0}), "adam")
     else:
         standings(race, (40, 77))
     assert len(asked) >= 3

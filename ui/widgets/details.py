@@ -62,7 +62,7 @@ def finder(page: str, race: Race) -> None:
 
 def use(page: str, race: Race, key: str, lr: float) -> None:
     """Give one rule this learning rate, and every other the one it has."""
-    rates = {f"{other}.lr": race.settings_of(ENTRANTS[other])["lr"] for other in race.entrants}
+    rates = {f"{other}.lr": race.setups[other]["lr"] for other in race.entrants}
     st.session_state[f"{page}.lrs"] = EACH
     _, problems, seq = recall(page, EXPERIMENT)
     remember(page, replace(race, lrs=EACH).having({**rates, f"{key}.lr": lr}), problems, seq, link=True)
