@@ -214,7 +214,7 @@ def test_a_lesson_is_changed_by_its_form():
     app.text_input(key="networks.moons_mlp.hidden").set_value("5-y").run()
     assert not app.exception
     assert app.session_state["networks.going"].lesson == lesson
-    assert any("is not allowed: up to 10 widths" in warning.value for warning in app.warning)
+    assert any("is not allowed: it must be up to 10 widths" in warning.value for warning in app.warning)
     app.selectbox(key="networks.task").set_value("digits_cnn").run()
     assert not app.exception
     assert app.session_state["networks.going"].lesson.task == "digits_cnn"
