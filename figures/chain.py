@@ -42,7 +42,7 @@ MARGIN = 0.07
 """The width of a factor beside its products, of theirs, where that is more than a cell."""
 
 _NEGATIVE, _, _POSITIVE = (hex_to_rgb(colour) for colour in theme.SIGNED)
-_BAD = str(theme.STAGE["light"]["bad"])
+_BAD = theme.STAGE["light"]["bad"]
 _DELTA, _GRADIENT, _SLOPE, _WEIGHTS = (theme.RULE_COLOURS[i] for i in (1, 0, 2, 8))
 _TIDY: dict[str, Any] = {"showgrid": False, "zeroline": False, "fixedrange": True}
 _STILL = {"showlegend": False, "dragmode": False, "hovermode": "closest", "hoverdistance": 50}

@@ -1,6 +1,7 @@
 """Every colour of Ravine."""
 
 from collections.abc import Iterable
+from typing import TypedDict
 
 RULE_COLOURS = (
     "#4269d0",
@@ -27,7 +28,25 @@ RULE_COLOURS = (
 
 Colour = tuple[int, int, int]
 
-STAGE: dict[str, dict[str, str | float | tuple[Colour, ...]]] = {
+
+class Shades(TypedDict):
+    """What the stage and the board draw with, beside the page's own colours."""
+
+    ramp: tuple[Colour, ...]
+    contour: str
+    casing: str
+    line: str
+    classes: tuple[Colour, ...]
+    gradient: str
+    memory: str
+    newton: str
+    mode: str
+    bad: str
+    sheen: float
+    dim: float
+
+
+STAGE: dict[str, Shades] = {
     "light": {
         "ramp": ((122, 164, 190), (157, 190, 207), (194, 214, 221), (224, 232, 230), (243, 241, 233), (250, 247, 240)),
         "contour": "rgba(52, 84, 110, 0.30)",

@@ -1,11 +1,11 @@
 """The inside of every step as the stage draws it: numbers, and how they are laid out."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
-from core.study.anatomy import Anatomy, Line
+from core.study.anatomy import Anatomy, Kind, Line
 from core.study.stability import DAMPINGS, damping, modes
 from core.symbolic.notation import Tree, written
 from experiments.anatomy.run import anatomy_of
@@ -35,7 +35,55 @@ class Rows:
             return np.array(self.arrays, dtype=np.float32).reshape(len(self.arrays), len(self.rows), 2)
 
 
-def insides(race: Race, frames: np.ndarray) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
+Symbol = tuple[str, str, bool]
+"""How a name is written: letter, subscript, and whether it wears a hat."""
+
+
+class Statement(TypedDict):
+    """A line of the rule; `terms` and `value` are places of arrays, and so is every whole number below."""
+
+    target: Symbol
+    tree: Tree
+    terms: list[int]
+    value: int
+
+
+class Slot(TypedDict):
+    name: Symbol
+    kind: Kind
+    value: int
+
+
+Drawn = Literal["linear", "log", "peak", "angle"]
+
+
+class Quantity(TypedDict):
+    title: str
+    unit: str
+    value: int
+    scale: Drawn
+
+
+class Dissection(TypedDict):
+    """The inside of every step, but for its numbers."""
+
+    lines: list[Statement]
+    moved: int
+    slope: int
+    newton: int
+    curvatures: int
+    axis: int
+    sizes: int
+    limit: float | None
+    damping: int | None
+    dampings: tuple[str, ...]
+    slots: list[Slot]
+    charts: list[Quantity]
+    steps: int
+    why: str
+
+
+def insides(race: Race, frames: np.ndarray) -> tuple[Dissection | None, dict[str, np.ndarray]]:
     """What the stage is told of the steps that follow the given `frames` (steps of the run), and their numbers."""
     (key,) = race.entrants
     rule, anatomy = ENTRANTS[key].rule, anatomy_of(race)
@@ -52,7 +100,7 @@ def insides(race: Race, frames: np.ndarray) -> tuple[dict[str, Any] | None, dict
         newton = np.where(np.isfinite(newton), newton, np.nan)
         sizes = anatomy.run.lr[: anatomy.steps] * curvatures
     edge = theory.limit_of(race, key)
-    header = {
+    header: Dissection = {
         "lines": [*(_laid_out(line, kept) for line in anatomy.lines), _update(race, anatomy, kept)],
         "moved": kept.place(anatomy.moved),
         "slope": kept.place(slopes),
@@ -66,27 +114,29 @@ def insides(race: Race, frames: np.ndarray) -> tuple[dict[str, Any] | None, dict
         "slots": [
             {"name": written(name), "kind": anatomy.kinds[name], "value": kept.place(anatomy.slot(name))} for name in rule.slots
         ],
-        "charts": [
-            {"title": title, "unit": unit, "value": kept.place(values), "scale": scale}
-            for title, unit, values, scale in (
-                ("Size of each coordinate’s step", " lr", anatomy.stride, "peak"),
-                ("Way of each coordinate so far", " lr", np.cumsum(anatomy.stride, axis=0), "linear"),
-                ("Effective learning rate, logarithmic; a gap is a step uphill", "", anatomy.effective, "log"),
-                ("Angle of the step to −gradient", "°", anatomy.angle_to(-slopes)[:, None], "angle"),
-                ("Angle of the step to Newton’s", "°", anatomy.angle_to(newton)[:, None], "angle"),
-            )
-        ],
+        "charts": _charts(anatomy, kept, slopes, newton),
         "steps": anatomy.steps,
         "why": why(race),
     }
     return header, {"inside": kept.stacked}
 
 
+def _charts(anatomy: Anatomy, kept: Rows, slopes: np.ndarray, newton: np.ndarray) -> list[Quantity]:
+    charts: list[tuple[str, str, np.ndarray, Drawn]] = [
+        ("Size of each coordinate’s step", " lr", anatomy.stride, "peak"),
+        ("Way of each coordinate so far", " lr", np.cumsum(anatomy.stride, axis=0), "linear"),
+        ("Effective learning rate, logarithmic; a gap is a step uphill", "", anatomy.effective, "log"),
+        ("Angle of the step to −gradient", "°", anatomy.angle_to(-slopes)[:, None], "angle"),
+        ("Angle of the step to Newton’s", "°", anatomy.angle_to(newton)[:, None], "angle"),
+    ]
+    return [{"title": title, "unit": unit, "value": kept.place(rows), "scale": scale} for title, unit, rows, scale in charts]
+
+
 def _dampings(race: Race, key: str, sizes: np.ndarray) -> np.ndarray:
     return damping(race.setups[key].rule, race.setups[key].hypers, sizes)
 
 
-def _update(race: Race, anatomy: Anatomy, kept: Rows) -> dict[str, Any]:
+def _update(race: Race, anatomy: Anatomy, kept: Rows) -> Statement:
     """The driver's own line, laid out likewise: x ← x − lr·(Δ + λx), without the decay where there is none."""
     (key,) = race.entrants
     decay, x = race.setups[key]["weight_decay"], anatomy.run.x[:, 0]
@@ -102,7 +152,7 @@ def _update(race: Race, anatomy: Anatomy, kept: Rows) -> dict[str, Any]:
     }
 
 
-def _laid_out(line: Line, kept: Rows) -> dict[str, Any]:
+def _laid_out(line: Line, kept: Rows) -> Statement:
     """A line whose names carry what is known of them: how they are written, and their number or its place."""
     values = {name: value if isinstance(value, float) else {"at": kept.place(value)} for name, value in line.given.items()}
 

@@ -1,11 +1,19 @@
 """From where to where the loss curves are drawn."""
 
 import math
+from typing import TypedDict
 
 import numpy as np
 
 
-def loss_axes(gaps: np.ndarray, alive: np.ndarray, bounded: bool, span: tuple[float, float]) -> dict[str, list[float] | None]:
+class Axes(TypedDict):
+    """Ranges of loss: as it is, and in decades above the minimum, where there is one."""
+
+    linear: list[float]
+    log: list[float] | None
+
+
+def loss_axes(gaps: np.ndarray, alive: np.ndarray, bounded: bool, span: tuple[float, float]) -> Axes:
     """Axis ranges of the loss curves, from the points (runs, frames) that are `alive`: no diverged run flattens the rest.
 
     `span` is the range of loss on the map. The logarithmic range is in decades, None where no minimum is known.

@@ -1,9 +1,10 @@
 """A training so far, and its forks, as the bytes the board draws: a JSON header, then the planes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from experiments.training.curves import fate, metrics_of, quartiles
 from experiments.training.run import Ongoing
@@ -17,7 +18,9 @@ SIDE = 48
 
 _COLOURS = theme.rule_colours(ENTRANTS)
 
-PANELS = (
+Scaled = Literal["log", "share", "plain"]
+
+PANELS: tuple[tuple[str, Scaled, str, str | None], ...] = (
     ("Loss", "log", "val_loss", "train_loss"),
     ("Accuracy", "share", "val_accuracy", "train_accuracy"),
     ("Gradient norm", "log", "grad_norm", None),
@@ -28,6 +31,35 @@ PANELS = (
 """Title, scale, what is drawn solid, and what dashed."""
 
 
+TrainingState = Literal["running", "paused", "stopped", "done"]
+
+
+class RunName(TypedDict):
+    """A line of the board by its name; a fork says at which step it `forked`."""
+
+    title: str
+    colour: str
+    fate: str
+    forked: NotRequired[int]
+
+
+class PanelCurve(TypedDict):
+    """One line in a panel: the run it is of, its values at steps, the quartiles over several seeds."""
+
+    run: int
+    steps: Sequence[int]
+    values: Sequence[float | None]
+    low: NotRequired[Sequence[float | None]]
+    high: NotRequired[Sequence[float | None]]
+    dashed: NotRequired[bool]
+
+
+class PanelHeader(TypedDict):
+    title: str
+    scale: Scaled
+    lines: Sequence[PanelCurve]
+
+
 class _InThePlane(TypedDict, total=False):
     """What comes with data in the plane: the window they are seen through, and how many classes there are."""
 
@@ -36,17 +68,25 @@ class _InThePlane(TypedDict, total=False):
 
 
 class BoardMessage(_InThePlane):
-    """The header of a message to the board; the arrays beside it are those of `board_message`."""
+    """The header of a message to the board."""
 
-    runs: Sequence[dict[str, Any]]
+    runs: Sequence[RunName]
     steps: int
     share: float
     seconds: float
-    state: str
+    state: TrainingState
     waiting: str
     look: int
-    panels: Sequence[dict[str, Any]]
-    theme: Mapping[str, Any]
+    panels: Sequence[PanelHeader]
+    theme: Mapping[str, theme.Shades]
+
+
+class BoardArrays(TypedDict, total=False):
+    """The arrays beside it; their shapes stand at `board_message`."""
+
+    winners: npt.NDArray[np.uint8]
+    shares: npt.NDArray[np.uint8]
+    points: npt.NDArray[np.float32]
 
 
 def board_message(going: Ongoing, forks: Sequence[Ongoing] = ()) -> bytes:
@@ -88,7 +128,7 @@ def _in_the_plane(training: Training) -> bool:
     return known and bool(training.data.classes) and training.data.x_train.shape[1] == 2
 
 
-def state_of(going: Ongoing) -> str:
+def state_of(going: Ongoing) -> TrainingState:
     if going.running:
         return "running"
     if going.unfinished:
@@ -96,8 +136,8 @@ def state_of(going: Ongoing) -> str:
     return "done"
 
 
-def _named(key: str) -> dict[str, Any]:
-    return {"title": ENTRANTS[key].title, "colour": _COLOURS[key], "fate": ""}
+def _named(key: str, fate: str = "") -> RunName:
+    return {"title": ENTRANTS[key].title, "colour": _COLOURS[key], "fate": fate}
 
 
 def _lines(going: Ongoing, *, first: bool) -> Iterator[dict[str, Any]]:
@@ -106,28 +146,32 @@ def _lines(going: Ongoing, *, first: bool) -> Iterator[dict[str, Any]]:
     assert training is not None  # there is one to draw
     for i, (key, _) in enumerate(training.entrants):
         runs = slice(i * seeds, (i + 1) * seeds)
-        name = _named(key) if first else _named(key) | {"title": going.title, "colour": going.colour, "forked": training.begun}
-        yield {"name": name | {"fate": fate(training, runs)}, "training": training, "runs": runs}
+        name = _named(key, fate(training, runs))
+        if not first:
+            name |= {"title": going.title, "colour": going.colour, "forked": training.begun}
+        yield {"name": name, "training": training, "runs": runs}
 
 
-def _panels(lines: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _panels(lines: Sequence[dict[str, Any]]) -> Iterator[PanelHeader]:
     metrics = metrics_of(lines[0]["training"])
     for title, scale, solid, dashed in PANELS:
         if solid in metrics:
             drawn = [_curve(line, i, dashed, dashed=True) for i, line in enumerate(lines)] if dashed else []
             drawn += [_curve(line, i, solid) for i, line in enumerate(lines)]
-            yield {"title": title, "scale": scale, "lines": drawn, "both": bool(dashed)}
+            yield {"title": title, "scale": scale, "lines": drawn}
 
 
-def _curve(line: dict[str, Any], run: int, name: str | None, *, dashed: bool = False) -> dict[str, Any]:
+def _curve(line: dict[str, Any], run: int, name: str | None, *, dashed: bool = False) -> PanelCurve:
     assert name  # only lines that have one are drawn
     training = line["training"]
     low, middle, high = quartiles(training, name, line["runs"])
     first = 0 if name.startswith("val_") else 1  # before the first step there is none of the others
-    found = {"run": run, "steps": training.metric_steps[first:].tolist(), "values": _numbers(middle[first:])}
+    found: PanelCurve = {"run": run, "steps": training.metric_steps[first:].tolist(), "values": _numbers(middle[first:])}
     if dashed:
-        return found | {"dashed": True}
-    return found | ({"low": _numbers(low[first:]), "high": _numbers(high[first:])} if len(training.regime.seeds) > 1 else {})
+        found["dashed"] = True
+    elif len(training.regime.seeds) > 1:
+        found["low"], found["high"] = _numbers(low[first:]), _numbers(high[first:])
+    return found
 
 
 def _numbers(values: np.ndarray) -> Sequence[float | None]:

@@ -2,12 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
 from core import Surface, Trajectory
-from core.surface import Point
 from experiments.anatomy.layout import insides
 from experiments.control import Control
 from experiments.host import kept
@@ -18,6 +17,7 @@ from experiments.race.spec import Race, View
 from experiments.race.words import verdict
 from figures import theme
 from optimizers import ENTRANTS
+from ui.components.stage.header import BandHeader, GroundShown, HeightScale, RunsMade, Slider, StageMessage
 from ui.components.transport import packed
 
 GRID = 96
@@ -36,57 +36,6 @@ MOST_FRAMES = 1001
 """While a slider is dragged, longer runs are sent every second, third, … step; once it rests every step is there."""
 
 _COLOURS = theme.rule_colours(ENTRANTS)
-
-
-class _Ground(TypedDict):
-    """What the runs run on, and how it is looked at."""
-
-    floor: float
-    start: Sequence[float]
-    moved: bool
-    view: View
-    window: View
-    scale: Mapping[str, float]
-    minima: Sequence[Point]
-    local_minima: Sequence[Point]
-    saddles: Sequence[Point]
-    look: Sequence[str]
-    hidden: Sequence[str]
-    step: int | None
-    threshold: float | None
-
-
-class _Results(TypedDict):
-    """What came of the runs, in the table's order, and the axes that their losses are drawn on."""
-
-    axes: Mapping[str, Any]
-    runs: Sequence[Mapping[str, Any]]
-    columns: Sequence[Sequence[str]]
-    verdict: str
-
-
-class _Once(TypedDict, total=False):
-    """What comes when the browser has not got it, or asked for it: every slider, and the stops that several share; a band."""
-
-    scales: Sequence[Sequence[float | str]]
-    controls: Sequence[Mapping[str, Any]]
-    band: Mapping[str, Any]
-    insides: Mapping[str, Any] | None
-
-
-class StageMessage(_Ground, _Results, _Once):
-    """The header of a message to the stage; the arrays beside it are those of `pack`."""
-
-    seq: int
-    key: str
-    structure: str
-    fieldId: str
-    steps: int
-    stride: int
-    frames: int
-    problems: Sequence[str]
-    values: Mapping[str, float | str]
-    theme: Mapping[str, Any]
 
 
 def pack(
@@ -146,7 +95,7 @@ def pack(
     return packed(header, parts)
 
 
-def _ground(race: Race) -> _Ground:
+def _ground(race: Race) -> GroundShown:
     surface = race.landscape
     return {
         "floor": ranking.floor_of(surface),
@@ -165,7 +114,7 @@ def _ground(race: Race) -> _Ground:
     }
 
 
-def _results(race: Race, runs: Mapping[str, Trajectory], rows: np.ndarray, gap: np.ndarray) -> _Results:
+def _results(race: Race, runs: Mapping[str, Trajectory], rows: np.ndarray, gap: np.ndarray) -> RunsMade:
     """`gap` (runs, frames) are the losses above the floor."""
     surface = race.landscape
     alive = rows < np.array([run.stopped[0] for run in runs.values()])[:, None]
@@ -193,10 +142,10 @@ def _results(race: Race, runs: Mapping[str, Trajectory], rows: np.ndarray, gap: 
     }
 
 
-def _panel(race: Race) -> tuple[list[list[float | str]], list[dict[str, Any]]]:
+def _panel(race: Race) -> tuple[list[list[float | str]], list[Slider]]:
     """The stops that sliders share, and every slider."""
     scales = list(dict.fromkeys(control.hyper.stops for control in race.controls.values()))
-    controls = [
+    controls: list[Slider] = [
         {
             "id": control.id,
             "group": control.group,
@@ -213,7 +162,7 @@ def _panel(race: Race) -> tuple[list[list[float | str]], list[dict[str, Any]]]:
     return [[_number(stop) for stop in stops] for stops in scales], controls
 
 
-def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple[BandHeader, dict[str, np.ndarray]]:
     """The band of a slider, small: for each of its values the paths at some rows, as whole numbers.
 
     Arrays: bandX (values, runs, rows, 2) uint16, positions within `reach`, 65535 where there is none; bandGap (values, runs,
@@ -239,7 +188,9 @@ def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple
     x0, x1, y0, y1 = race.window
     (wide, tall), bounded = (3 * (x1 - x0), 3 * (y1 - y0)), bool(race.landscape.minima)
     reach = [x0 - wide, x1 + wide, y0 - tall, y1 + tall]
-    header = {
+    spans = [np.array(_field(surface, race.domain, _SMALL)[2]) for surface in dict.fromkeys(surfaces)]
+    spans = spans * (len(surfaces) // len(spans))
+    header: BandHeader = {
         "id": control.id,
         "stops": made.stops.tolist(),
         "rows": rows.tolist(),
@@ -249,6 +200,10 @@ def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple
         "reach": reach,
         "deep": DEEP,
         "fine": _FINE,
+        "axes": [
+            loss_axes(np.concatenate([g, others]), np.concatenate([a, rests]), bounded, tuple(span - floor))
+            for g, a, span, floor in zip(gap, alive, spans, floors, strict=True)
+        ],
     }
     parts = {"bandX": _placed(x, reach), "bandGap": _sized(gap), "bandGround": np.zeros(0, dtype=np.uint16)}
     fields = [_field(surface, race.window, _SMALL) for surface in dict.fromkeys(surfaces)]
@@ -265,12 +220,6 @@ def _band(race: Race, runs: Mapping[str, Trajectory], control: Control) -> tuple
             for floor, other, surface, (_, scale, _) in zip(floors.tolist(), made.races, surfaces, fields, strict=True)
         ]
         parts["bandGround"] = np.stack([heights for heights, _, _ in fields])
-    spans = [np.array(_field(surface, race.domain, _SMALL)[2]) for surface in dict.fromkeys(surfaces)]
-    spans = spans * (len(surfaces) // len(spans))
-    header["axes"] = [
-        loss_axes(np.concatenate([g, others]), np.concatenate([a, rests]), bounded, tuple(span - floor))
-        for g, a, span, floor in zip(gap, alive, spans, floors, strict=True)
-    ]
     return header, parts
 
 
@@ -291,7 +240,7 @@ def _sized(gap: np.ndarray) -> np.ndarray:
 
 
 @kept
-def _field(surface: Surface, view: View, side: int) -> tuple[np.ndarray, dict[str, float], tuple[float, float]]:
+def _field(surface: Surface, view: View, side: int) -> tuple[np.ndarray, HeightScale, tuple[float, float]]:
     """Heights (side, side) of the map as uint16, the scale that made them, and the range of the loss.
 
     The scale is log(1 + (f − lowest)/unit), so that both the floor of a valley and its walls have contours; the unit is
