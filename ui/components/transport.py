@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+_COMMENT = re.compile(r"/\*\*.*?\*/ ?|(?<!\S)//[^\n]*", re.DOTALL)
+
 
 def joined(place: Path, *names: str) -> str:
-    """Files as one text. It travels with every message, so indentation and comment lines stay at home."""
+    """Files as one text. It travels with every message, so comments, types among them, and indentation stay at home."""
     text = "\n".join((place / name).read_text(encoding="utf-8") for name in names)
-    return re.sub(r"^\s*(//.*)?\n?", "", text, flags=re.MULTILINE)
+    return re.sub(r"^\s+|[ \t]+$", "", _COMMENT.sub("", text), flags=re.MULTILINE)
 
 
 def packed(header: Mapping[str, Any], parts: Mapping[str, np.ndarray]) -> bytes:

@@ -1,3 +1,6 @@
+// @ts-check
+/** @typedef {BoardMessage & BoardArrays} BoardData */
+
 // One quantity against the steps of a training, a line a run.
 class Panel extends Layers {
   constructor() {
@@ -11,8 +14,12 @@ class Panel extends Layers {
     figure.onpointerleave = () => this.point(null);
   }
 
+  /** @param {PanelHeader} panel @param {BoardData} message @param {Colours} colours */
   take(panel, message, colours) {
-    Object.assign(this, { panel, message, colours, log: panel.scale === "log" });
+    this.panel = panel;
+    this.message = message;
+    this.colours = colours;
+    this.log = panel.scale === "log";
     write(this.title, panel.title);
     this.resize();
     const seen = panel.lines.flatMap((line) => [line.values, line.low ?? [], line.high ?? []].flat()).filter((v) => v !== null && (!this.log || v > 0));
@@ -20,15 +27,18 @@ class Panel extends Layers {
     let [low, high] = [Math.min(...scaled), Math.max(...scaled)];
     if (panel.scale === "share") [low, high] = [Math.min(low, 0.9), 1];
     if (!(high > low)) [low, high] = Number.isFinite(low) ? [low - 0.5, low + 0.5] : [0, 1];
-    Object.assign(this, { low, high });
+    this.low = low;
+    this.high = high;
     this.draw();
     this.point(this.at);
   }
 
+  /** @param {number} step */
   x(step) {
     return 44 + (step / this.message.steps) * (this.w - 54);
   }
 
+  /** @param {number} v */
   y(v) {
     if (this.log && v <= 0) return this.h - 19; // true zero, below all that a logarithm can tell
     return this.h - 24 - (((this.log ? Math.log10(v) : v) - this.low) / (this.high - this.low)) * (this.h - 36);
@@ -75,6 +85,7 @@ class Panel extends Layers {
   }
 
   // Where a run was last before it diverged.
+  /** @param {Pen} g @param {PanelCurve} line */
   cross(g, { steps, values }) {
     const last = values.findLastIndex((v) => this.on(v));
     if (last < 0) return;
@@ -87,11 +98,13 @@ class Panel extends Layers {
     g.stroke();
   }
 
+  /** @param {number | null} v */
   on(v) {
     return v !== null;
   }
 
   // Between the quartiles over the seeds.
+  /** @param {Pen} g @param {PanelCurve} line */
   band(g, { steps, low, high }) {
     const there = steps.map((_, i) => i).filter((i) => this.on(low[i]) && this.on(high[i]));
     if (!there.length) return;
@@ -104,12 +117,14 @@ class Panel extends Layers {
   }
 
   // What every run is at, where the pointer is.
+  /** @param {number | null} at */
   point(at) {
     this.at = at;
     const g = this.head;
     this.clear(g);
     const lines = this.panel.lines.filter((line) => !line.dashed && line.steps.length);
     if (at === null || at === undefined || !lines.length) return write(this.now, "");
+    /** @param {number[]} steps */
     const near = (steps) => steps.reduce((best, step, k) => (Math.abs(this.x(step) - at) < Math.abs(this.x(steps[best]) - at) ? k : best), 0);
     const step = lines[0].steps[near(lines[0].steps)];
     g.strokeStyle = this.colours.text;
@@ -119,8 +134,11 @@ class Panel extends Layers {
     g.lineTo(this.x(step), this.h - 22);
     g.stroke();
     g.globalAlpha = 1;
-    const told = lines.filter((line) => line.steps[0] <= step).map((line) => [this.message.runs[line.run].title, line.values[near(line.steps)]]);
-    write(this.now, `step ${step}: ` + told.map(([title, v]) => `${title} ${v === null ? "–" : readable(v)}`).join(", "));
+    const told = lines.filter((line) => line.steps[0] <= step).map((line) => {
+      const v = line.values[near(line.steps)];
+      return `${this.message.runs[line.run].title} ${v === null ? "–" : readable(v)}`;
+    });
+    write(this.now, `step ${step}: ` + told.join(", "));
   }
 }
 
@@ -134,9 +152,11 @@ class Plane extends Layers {
     this.box.append(this.title, figure);
   }
 
+  /** @param {RunName} run @param {Uint8Array} winners @param {Uint8Array} shares @param {BoardData} message @param {Colours} colours */
   take(run, winners, shares, { window: [x0, x1, y0, y1], points, classes }, colours) {
     write(this.title, run.title);
     this.resize();
+    /** @param {number} number */
     const tintOf = (number) => colours.classes[number % colours.classes.length]; // a table may have more classes than we colours
     const side = Math.sqrt(shares.length);
     const picture = new ImageData(side, side);
@@ -161,19 +181,25 @@ class Plane extends Layers {
 }
 
 class Board {
+  /** @param {HTMLElement} root */
   constructor(root) {
+    /** @type {HTMLElement & { board?: Board }} */
     this.root = root.querySelector(".board");
     this.root.board = this;
     this.bar = make("div", { className: "bar", role: "progressbar" });
     this.told = make("div", { className: "told" });
-    [this.left, this.right] = [make("span"), make("span")];
+    this.left = make("span");
+    this.right = make("span");
     this.told.append(this.left, this.right);
     this.names = make("div", { className: "names" });
     this.key = make("div", { className: "told", textContent: "Solid: on the validation set. Dashed: mean over the minibatches since the last mark." });
     this.panelBox = make("div", { className: "panels" });
     this.planeBox = make("div", { className: "planes" });
     this.root.replaceChildren(this.bar, this.told, this.names, this.key, this.panelBox, this.planeBox); // mounted again it finds its old self
-    [this.panels, this.planes] = [[], []];
+    /** @type {Panel[]} */
+    this.panels = [];
+    /** @type {Plane[]} */
+    this.planes = [];
     this.watch = new ResizeObserver(() => this.message && this.draw());
     this.watch.observe(this.root);
     this.clock = setInterval(() => this.message && this.draw(true), 1000);
@@ -184,6 +210,7 @@ class Board {
     clearInterval(this.clock);
   }
 
+  /** @param {BoardData} message */
   receive(message) {
     this.message = message;
     this.draw();
@@ -196,7 +223,7 @@ class Board {
     if (themeOnly && colours === this.colours) return;
     this.colours = colours;
     this.bar.style.setProperty("--at", `${100 * share}%`);
-    this.bar.setAttribute("aria-valuenow", Math.round(100 * share));
+    this.bar.setAttribute("aria-valuenow", String(Math.round(100 * share)));
     const pace = seconds > 0 ? (share * steps) / seconds : 0;
     const step = Math.round(share * steps);
     write(this.left, waiting ? waiting : state === "done" ? `${step} steps done` : `${{ running: "Step", paused: "Paused at step", stopped: "Stopped at step" }[state]} ${step} of ${steps}`);
@@ -211,9 +238,13 @@ class Board {
     panels.forEach((panel, i) => this.panels[i].take(panel, this.message, colours));
     this.fit(this.planes, shares ? runs.length : 0, Plane, this.planeBox);
     const each = shares ? shares.length / runs.length : 0;
-    this.planes.forEach((one, r) => one.take(runs[r], ...[winners, shares].map((all) => all.subarray(r * each, (r + 1) * each)), this.message, colours));
+    this.planes.forEach((one, r) => {
+      const [from, to] = [r * each, (r + 1) * each];
+      one.take(runs[r], winners.subarray(from, to), shares.subarray(from, to), this.message, colours);
+    });
   }
 
+  /** @template {{ box: HTMLElement }} T @param {T[]} list @param {number} many @param {new () => T} Kind @param {HTMLElement} box */
   fit(list, many, Kind, box) {
     while (list.length > many) list.pop().box.remove();
     while (list.length < many) {
@@ -223,8 +254,10 @@ class Board {
   }
 }
 
+/** @type {WeakMap<Element, Board>} */
 const boards = new WeakMap();
 
+/** @param {{ data: Uint8Array, parentElement: HTMLElement }} place */
 export default ({ data, parentElement }) => {
   if (!boards.has(parentElement)) boards.set(parentElement, new Board(parentElement));
   const board = boards.get(parentElement);

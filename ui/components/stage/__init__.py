@@ -19,7 +19,7 @@ AHEAD = 10_000
 _part = partial(joined, Path(__file__).parent)
 _SHARED = ("wire.js", "map.js", "curves.js", "band.js", "hand.js", "sliders.js", "results.js", "stage.js")
 RACE_SCRIPTS = (*_SHARED, "race.js")
-DISSECTED_SCRIPTS = (*_SHARED, "lines.js", "mathematics.js", "chart.js", "insides.js")
+DISSECTED_SCRIPTS = (*_SHARED, "lines.js", "mathematics.js", "chart.js", "insides.js", "dissected.js")
 _stage = component("ravine_stage", html=_part("stage.html"), css=_part("stage.css"), js=_part(*RACE_SCRIPTS))
 _dissected = component(
     "ravine_dissected", html=_part("stage.html"), css=_part("stage.css", "insides.css"), js=_part(*DISSECTED_SCRIPTS)

@@ -1,16 +1,25 @@
+// @ts-check
 // One quantity against the steps, a line for each coordinate, and where the present step is.
 class Chart extends Layers {
+  /** @param {Quantity} quantity */
   constructor({ title, unit, value, scale }) {
     const figure = sheet("chart");
     super(figure);
-    Object.assign(this, { unit, value, scale, log: scale === "log", coordinates: scale === "angle" ? [0] : [0, 1] });
+    this.unit = unit;
+    this.value = value;
+    this.scale = scale;
+    this.log = scale === "log";
+    this.coordinates = scale === "angle" ? [0] : [0, 1];
     this.now = make("span", { className: "now" });
     this.box = make("div");
     this.box.append(make("b", { textContent: title }), this.now, figure);
   }
 
+  /** @param {Insides} inside @param {Colours} colours @param {string} colour */
   take(inside, colours, colour) {
-    Object.assign(this, { inside, colours, colour });
+    this.inside = inside;
+    this.colours = colours;
+    this.colour = colour;
     let [low, high] = [Infinity, -Infinity];
     this.peak = [0, 0];
     for (let f = 0; f < inside.whole; f++) {
@@ -24,18 +33,22 @@ class Chart extends Layers {
     if (!this.log) low = Math.min(low, 0);
     if (this.scale === "angle") [low, high] = [0, 180];
     if (!(high > low)) [low, high] = high === low ? [low - 1, high + 1] : [0, 1];
-    Object.assign(this, { low, high });
+    this.low = low;
+    this.high = high;
   }
 
+  /** @param {number} v */
   y(v) {
     return this.h - 5 - (((this.log ? Math.log10(v) : v) - this.low) / (this.high - this.low)) * (this.h - 10);
   }
 
+  /** @param {number} f */
   x(f) {
     return 3 + Math.min(f / Math.max(this.inside.whole - 1, 1), 1) * (this.w - 6);
   }
 
   // Where a value is drawn; nowhere if it is none.
+  /** @param {number} f @param {number} c @returns {[number, number] | null} */
   place(f, c) {
     const v = this.inside.at(this.value, f, c);
     return Number.isFinite(v) && (!this.log || v > 0) ? [this.x(f), this.y(v)] : null;
@@ -73,6 +86,7 @@ class Chart extends Layers {
     g.globalAlpha = 1;
   }
 
+  /** @param {number} f */
   show(f) {
     const g = this.head;
     this.clear(g);
@@ -92,6 +106,7 @@ class Chart extends Layers {
       g.fill();
     }
     const { inside, value, peak } = this;
+    /** @param {number} c */
     const text = (c, at = f) => precise(inside.at(value, at, c)) + this.unit;
     const most = this.scale === "peak" ? `   most ${text(peak[1], peak[0])} (${"xy"[peak[1]]}) at step ${inside.step(peak[0])}` : "";
     write(this.now, (this.coordinates.length > 1 ? `x ${text(0)}   y ${text(1)}` : text(0)) + most);

@@ -1,8 +1,12 @@
+// @ts-check
 // Loss against step. On the logarithmic axis the strip below the lowest decade holds everything smaller, down to true zero, and
 // one more whatever is below what is called the minimum.
 class Curves extends Layers {
   log = true;
+  /** @type {(step: number) => number} */ x;
+  /** @type {(v: number) => number} */ y;
 
+  /** @param {Picture} message @param {Colours} colours */
   take(message, colours) {
     this.data = message;
     this.colours = colours;
@@ -11,7 +15,7 @@ class Curves extends Layers {
 
   place() {
     const { loss, gap, runs, frames, rows, steps, axes } = this.data;
-    const least = this.logarithmic ? gap.filter((v) => v >= 0 && v < 10 ** axes.log[0]) : [];
+    const least = gap.filter((v) => this.logarithmic && v >= 0 && v < 10 ** axes.log[0]);
     this.strip = least.length && (least.some((v) => v > 0) ? `<1e${axes.log[0]}`.replace("-", "−") : "0");
     const under = this.logarithmic && gap.some((v) => v < 0);
     this.box = { left: 46, right: this.w - 10, top: 40, bottom: this.h - 26 - (this.strip ? 22 : 0) - (under ? 22 : 0) };
@@ -31,6 +35,7 @@ class Curves extends Layers {
     }
   }
 
+  /** @param {Set<string>} hidden */
   drawBack(hidden) {
     const g = this.back;
     this.clear(g);
@@ -40,6 +45,7 @@ class Curves extends Layers {
     g.lineWidth = 1;
     g.fillStyle = this.colours.text;
     g.strokeStyle = this.colours.line;
+    /** @param {number} y @param {string} label */
     const line = (y, label) => {
       g.beginPath();
       g.moveTo(left, y);
@@ -57,7 +63,7 @@ class Curves extends Layers {
       }
       if (this.strip) line(bottom + 18, this.strip);
       if (this.under) line(this.under, "below");
-    } else for (const v of ticks(...axes.linear, 7)) line(this.y(v), readable(v));
+    } else for (const v of ticks(axes.linear[0], axes.linear[1], 7)) line(this.y(v), readable(v));
     g.textAlign = "center";
     for (const v of ticks(0, steps, 5)) if (v === Math.round(v)) g.fillText(String(v), clamp(this.x(v), left, right - 10), this.h - 8);
     g.textAlign = "left";
@@ -80,6 +86,7 @@ class Curves extends Layers {
   }
 
   // A curve that goes on beyond the axis, or below the minimum, has a small arrow where it first leaves.
+  /** @param {Pen} g @param {Run} run @param {number} r */
   leaves(g, run, r) {
     const { top, bottom } = this.box;
     const edges = this.logarithmic ? [[top, -1], ...(this.under ? [[this.under - 7, 1]] : [])] : [[top, -1], [bottom, 1]];
@@ -96,6 +103,7 @@ class Curves extends Layers {
     }
   }
 
+  /** @param {Pen} g */
   clip(g) {
     g.save();
     g.beginPath();
@@ -104,6 +112,7 @@ class Curves extends Layers {
     g.clip();
   }
 
+  /** @param {Pen} g @param {Run} run @param {number} r @param {number} from @param {number} to @param {number} width */
   stroke(g, run, r, from, to, width) {
     const { frames } = this.data;
     g.beginPath();
@@ -113,6 +122,7 @@ class Curves extends Layers {
     g.stroke();
   }
 
+  /** @param {number} from @param {number} to @param {Set<string>} hidden */
   drawTrail(from, to, hidden) {
     const g = this.trail;
     if (from === 0) this.clear(g);
@@ -124,6 +134,7 @@ class Curves extends Layers {
     g.restore();
   }
 
+  /** @param {number} frame @param {Set<string>} hidden */
   drawHeads(frame, hidden) {
     const g = this.head;
     this.clear(g);
@@ -149,7 +160,9 @@ class Curves extends Layers {
     g.restore();
   }
 
+  /** @param {number} px @param {number} py @param {number} frame @param {Set<string>} hidden @returns {Hit | null} */
   nearest(px, py, frame, hidden) {
+    /** @type {Hit} */
     let best = { far: 24 };
     const { rows, steps, stride } = this.data;
     const step = ((px - this.box.left) / (this.box.right - this.box.left)) * steps;

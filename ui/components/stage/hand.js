@@ -1,15 +1,22 @@
+// @ts-check
 // The hand on the map and the curves: the start is dragged, the view moved, the relief turned; the nearest point is told.
 class Hand {
+  /** @param {Stage} stage @param {HTMLElement} tip */
   constructor(stage, tip) {
-    Object.assign(this, { stage, tip });
+    this.stage = stage;
+    this.tip = tip;
     const figure = stage.map.figure;
+    /** @param {Event} e */
+    const onButton = ({ target }) => target instanceof Element && target.closest("button");
+    /** @param {MouseEvent} e */
     const where = (e) => {
       const box = figure.getBoundingClientRect();
       return [e.clientX - box.left, e.clientY - box.top];
     };
+    /** @type {{ px: number, py: number, what: string, view: View, camera: SurfaceMap["camera"], moved?: boolean }} */
     let grip = null;
     figure.onpointerdown = (e) => {
-      if (e.button || e.target.closest("button")) return;
+      if (e.button || onButton(e)) return;
       const [px, py] = where(e);
       const [sx, sy] = stage.map.project(...stage.data.start, stage.map.groundAt(...stage.data.start));
       const onStart = Math.hypot(px - sx, py - sy) < 14;
@@ -64,7 +71,7 @@ class Hand {
       const move = { ArrowLeft: [-hop, 0], ArrowRight: [hop, 0], ArrowUp: [0, hop], ArrowDown: [0, -hop] }[e.key];
       const [x, y] = stage.data.start;
       const act = move ? () => this.moveStart([x + move[0], y + move[1]], true) : stage.keys[e.key];
-      if (!act || e.target.closest("button")) return;
+      if (!act || onButton(e)) return;
       e.preventDefault();
       act();
     };
@@ -78,6 +85,7 @@ class Hand {
     curves.onpointerleave = () => (this.tip.hidden = true);
   }
 
+  /** @param {number[]} place @param {boolean} released */
   moveStart(place, released) {
     const { stage } = this;
     const [x0, x1] = stage.data.view;
@@ -88,6 +96,7 @@ class Hand {
     stage.ask({ start: [x, y] }, released);
   }
 
+  /** @param {View} view @param {boolean} released */
   look(view, released) {
     const { stage } = this;
     const wide = view[1] - view[0];
@@ -98,6 +107,7 @@ class Hand {
     stage.ask({ view }, released);
   }
 
+  /** @param {number} by @param {number[]} [at] */
   zoom(by, at) {
     const { stage } = this;
     const [px, py] = at ?? [stage.map.w / 2, stage.map.h / 2];
@@ -106,6 +116,7 @@ class Hand {
     this.look([x + by * (x0 - x), x + by * (x1 - x), y + by * (y0 - y), y + by * (y1 - y)], true);
   }
 
+  /** @param {Layers} layers @param {Hit | null} hit @param {number} px @param {number} py */
   point(layers, hit, px, py) {
     this.tip.hidden = !hit;
     if (!hit) return;

@@ -1,20 +1,34 @@
+// @ts-check
+/** @typedef {{ slot: Slot, box: HTMLElement, text: HTMLElement, layers: Layers }} Square */
+/** @typedef {{ node: Element, at: number, c: number, text: (v: number) => string }} Numeral */
+/** @typedef {"gradient" | "memory" | "newton" | "mode"} Arrow */
+
 // The inside of a step: its equations with the numbers set in, its vectors on the map, and what becomes of them over the run.
 class Insides {
+  /** @type {Float32Array} */ numbers;
+  /** @type {string} */ shape;
+  /** @type {Numeral[]} */ leaves;
+
+  /** @param {HTMLElement} root @param {DissectedStage} stage */
   constructor(root, stage) {
-    Object.assign(this, { root, stage });
+    this.root = root;
+    this.stage = stage;
     this.watch = new ResizeObserver(() => this.data && this.resize());
     this.watch.observe(root);
   }
 
+  /** @param {number} array @param {number} f @param {number} c */
   at(array, f, c) {
     return this.numbers[2 * (array * this.frames + f) + c];
   }
 
+  /** @param {number} f */
   step(f) {
     return Math.min(this.rows[f] + 1, this.data.steps);
   }
 
   // The last message's steps; while a band is scrubbed they follow a little behind, and the arrows wait.
+  /** @param {Picture} message @param {boolean} sliding */
   take({ insides, inside, frames, rows, runs }, sliding) {
     this.root.hidden = !insides;
     this.on = Boolean(insides);
@@ -22,7 +36,12 @@ class Insides {
     if (!insides || this.numbers === inside) return;
     const last = rows.findLastIndex((row) => row < insides.steps) + 1; // frames that begin a step
     const whole = runs[0].stopped === null ? last : Math.max(last - 1, 1); // the step that leaves all bounds would flatten the rest
-    Object.assign(this, { numbers: inside, frames, rows, last, whole, run: runs[0] });
+    this.numbers = inside;
+    this.frames = frames;
+    this.rows = rows;
+    this.last = last;
+    this.whole = whole;
+    this.run = runs[0];
     const shape = JSON.stringify([insides.lines, insides.slots, insides.charts, insides.limit === null]);
     this.data = insides;
     if (shape !== this.shape) this.build();
@@ -89,10 +108,12 @@ class Insides {
   }
 
   // A statement as it stands in the rule, then with the numbers of each coordinate.
+  /** @param {Statement} statement */
   equation({ target, tree, terms, value }) {
     const box = make("div", { className: "equation" });
     const arrow = target[0] === "Δ" ? "=" : "←";
     const whole = displayed(lettered(target), sign(arrow), mathOf(tree, symbolic));
+    /** @param {number} at @param {number} c @param {Numeral["text"]} text */
     const leaf = (at, c, text) => {
       const node = math("mn");
       this.leaves.push({ node, at, c, text });
@@ -100,6 +121,7 @@ class Insides {
     };
     box.append(whole, ...[0, 1].map((c) => {
       const row = make("div", { className: "numbers" });
+      /** @type {Leaf} */
       const numeric = (_, given) => (typeof given === "number" ? math("mn", bracketed(given)) : leaf(given.at, c, bracketed));
       const sum = terms.flatMap((term, i) => [sign(i ? "+" : "="), leaf(term, c, bracketed)]);
       const result = [sign("="), leaf(value, c, readable)];
@@ -115,6 +137,7 @@ class Insides {
     this.show(this.stage.position);
   }
 
+  /** @param {number} step */
   show(step) {
     if (!this.on || !this.stage.map.w) return;
     const { colours } = this.stage;
@@ -140,10 +163,12 @@ class Insides {
     if (!this.sliding) this.showArrows(f);
   }
 
+  /** @param {string} name */
   colourOf(name) {
-    return name === "step" ? this.run.colour : this.colours[name];
+    return name === "step" ? this.run.colour : this.colours[/** @type {Arrow} */ (name)];
   }
 
+  /** @param {number} f */
   showModes(f) {
     const { curvatures, sizes, limit, damping, dampings } = this.data;
     for (const { which, cells, gauge, line } of this.modes) {
@@ -160,6 +185,7 @@ class Insides {
   }
 
   // Squares of area v beside each other, at one scale with the gradient's sizes.
+  /** @param {Square} square @param {number} f */
   showSquare({ slot, text, layers }, f) {
     const g = layers.head;
     layers.clear(g);
@@ -188,16 +214,19 @@ class Insides {
   }
 
   // Directions on the map. Those in units of the gradient share one scale; the step is true to the map unless it is too short.
+  /** @param {number} f */
   showArrows(f) {
     const { map, data } = this.stage;
     const g = map.head;
     const k = 2 * f;
+    /** @type {Place} */
     const place = [data.x[k], data.x[k + 1]];
     for (const item of this.keys) item.classList.toggle("none", item.dataset.name === "newton" ? !Number.isFinite(this.at(this.data.newton, f, 0)) : item.dataset.name === "mode" && !this.at(this.data.curvatures, f, 1) && !this.at(this.data.curvatures, f, 0));
     if (!map.inside(...place)) return;
     const u = map.relief ? map.height(data.loss[k / 2]) : 0;
     const from = map.project(...place, u);
     const reach = data.view[1] - data.view[0];
+    /** @param {number[]} v */
     const towards = (v) => {
       const size = Math.hypot(...v);
       if (!(size > 0) || !Number.isFinite(size)) return null;
@@ -206,6 +235,7 @@ class Insides {
       const pixels = Math.hypot(dx, dy);
       return { way: [dx / pixels, dy / pixels], pixels: (pixels * size) / reach, size };
     };
+    /** @param {number} array */
     const pair = (array, factor = 1) => [factor * this.at(array, f, 0), factor * this.at(array, f, 1)];
     const { slope, moved, newton, curvatures, axis, sizes, limit, slots } = this.data;
     const steep = pair(axis);
@@ -217,18 +247,24 @@ class Insides {
       const bad = limit !== null && this.at(sizes, f, which) > limit;
       this.stroke(g, from, line.way, Math.min(half, 60), bad ? this.colours.bad : this.colours.mode, this.at(curvatures, f, which) < 0 ? [2, 4] : [], true);
     });
-    const gradients = [[towards(pair(slope, -1)), this.colours.gradient], ...slots.filter((s) => s.kind === "vector").map((s) => [towards(pair(s.value, -1)), this.colours.memory])];
-    const longest = Math.max(...gradients.map(([arrow]) => arrow?.size ?? 0));
-    for (const [arrow, colour] of gradients) if (arrow) this.stroke(g, from, arrow.way, Math.max(14, (72 * arrow.size) / longest), colour);
+    const gradients = [
+      { arrow: towards(pair(slope, -1)), colour: this.colours.gradient },
+      ...slots.filter((s) => s.kind === "vector").map((s) => ({ arrow: towards(pair(s.value, -1)), colour: this.colours.memory })),
+    ];
+    const longest = Math.max(...gradients.map(({ arrow }) => arrow?.size ?? 0));
+    for (const { arrow, colour } of gradients) if (arrow) this.stroke(g, from, arrow.way, Math.max(14, (72 * arrow.size) / longest), colour);
     const aim = towards(pair(newton));
     if (aim) this.stroke(g, from, aim.way, clamp(aim.pixels, 30, 140), this.colours.newton, [4, 4]);
     const step = towards(pair(moved));
     if (step) this.stroke(g, from, step.way, clamp(step.pixels, 26, 260), this.run.colour);
   }
 
+  /** @param {Pen} g @param {number[]} from @param {number[]} way @param {number} length @param {string} colour @param {number[]} [dash] */
   stroke(g, [px, py], [dx, dy], length, colour, dash = [], both = false) {
     const [ex, ey] = [px + dx * length, py + dy * length];
-    for (const [ink, width] of [[this.colours.casing, 4.5], [colour, 2.2]]) {
+    /** @type {[string, number][]} */
+    const inks = [[this.colours.casing, 4.5], [colour, 2.2]];
+    for (const [ink, width] of inks) {
       g.strokeStyle = g.fillStyle = ink;
       g.lineWidth = width;
       g.setLineDash(dash);
@@ -246,11 +282,13 @@ class Insides {
 }
 
 class DissectedStage extends Stage {
+  /** @param {HTMLElement} root */
   constructor(root) {
     super(root);
     this.insides = new Insides(this.root.querySelector(".insides"), this);
   }
 
+  /** @param {Picture} data @param {boolean} [fresh] */
   draw(data, fresh) {
     this.insides.take(this.base, Boolean(data.shown));
     super.draw(data, fresh);
@@ -260,9 +298,10 @@ class DissectedStage extends Stage {
   slide() {
     super.slide();
     const { c, range } = this.held;
-    this.ask({ [c.id]: c.stops[range.value] }, false);
+    this.ask({ [c.id]: c.stops[+range.value] }, false);
   }
 
+  /** @param {number} frame */
   show(frame) {
     super.show(frame);
     this.insides.show(this.data.rows[this.frame]);
@@ -273,5 +312,3 @@ class DissectedStage extends Stage {
     super.end();
   }
 }
-
-export default mounted(DissectedStage);

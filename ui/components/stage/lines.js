@@ -1,4 +1,6 @@
+// @ts-check
 // A line through the places that there are, open where there is none.
+/** @param {Pen} g @param {([number, number] | null | false)[]} places */
 function trace(g, places) {
   g.beginPath();
   let open = false;

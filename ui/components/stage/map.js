@@ -1,10 +1,24 @@
+// @ts-check
+/** @typedef {StageMessage["start"]} Place */
+/** @typedef {StageMessage["view"]} View */
+/** @typedef {{ far: number, r?: number, f?: number }} Hit */
+/** @typedef {{ z: Uint16Array, n: number, window: View }} Grid */
+/** @typedef {{ rows: number[], loss: Float64Array, ground?: Grid, shown?: StageMessage["values"] }} MadeHere */
+/** @typedef {StageMessage & StageArrays & MadeHere} Picture */
+
+/** @param {number} v @param {number} lo @param {number} hi */
 const clamp = (v, lo, hi) => Math.min(hi, Math.max(lo, v));
 
 // The surface: a contour map or a relief, with the paths on it. Positions are computed elsewhere; here they are projected.
 class SurfaceMap extends Layers {
   camera = { turn: -0.5, rise: 0.95 };
   relief = false;
+  turning = false;
+  /** @type {Grid} */ ground;
+  /** @type {Grid} */ grid;
+  /** @type {string} */ drawn;
 
+  /** @param {Picture} message @param {Colours} colours */
   take(message, colours) {
     this.data = message;
     if (this.grid === this.ground && this.colours === colours) return;
@@ -28,11 +42,13 @@ class SurfaceMap extends Layers {
     }
     this.picture = new OffscreenCanvas(n, n);
     this.picture.getContext("2d").putImageData(picture, 0, 0);
+    /** @type {number[]} */
     this.contours = [];
     for (let k = 0; k < n * (n - 1); k++) if ((k + 1) % n) this.cut(k);
   }
 
   // The contour segments that cross one cell of the grid.
+  /** @param {number} k */
   cut(k) {
     const { z, n } = this.grid;
     const [i, j, apart] = [k % n, Math.floor(k / n), 65535 / 20];
@@ -40,6 +56,7 @@ class SurfaceMap extends Layers {
     const top = Math.max(p, q, r, s) / apart;
     for (let level = Math.floor(Math.min(p, q, r, s) / apart) + 1; level < top; level++) {
       const [a, b, c, d] = [p - level * apart, q - level * apart, r - level * apart, s - level * apart];
+      /** @type {number[]} */
       const cuts = [];
       if (a > 0 !== b > 0) cuts.push(i + a / (a - b), j);
       if (b > 0 !== c > 0) cuts.push(i + 1, j + b / (b - c));
@@ -49,6 +66,7 @@ class SurfaceMap extends Layers {
     }
   }
 
+  /** @param {number} u */
   shade(u, light = 0) {
     const ramp = this.colours.ramp;
     const at = clamp(u, 0, 1) * (ramp.length - 1);
@@ -57,11 +75,13 @@ class SurfaceMap extends Layers {
   }
 
   // Loss → height on the map's own scale, the same for the surface and for the paths.
+  /** @param {number} loss */
   height(loss) {
     const { base, unit, span } = this.data.scale;
     return Math.log1p(Math.max(loss - base, 0) / unit) / span;
   }
 
+  /** @param {number} x @param {number} y */
   groundAt(x, y) {
     const { z, n, window: [x0, x1, y0, y1] } = this.grid;
     const i = clamp(Math.round(((x - x0) / (x1 - x0)) * (n - 1)), 0, n - 1);
@@ -69,6 +89,7 @@ class SurfaceMap extends Layers {
     return z[j * n + i] / 65535;
   }
 
+  /** @param {number} x @param {number} y @param {number} [u] */
   project(x, y, u) {
     const [x0, x1, y0, y1] = this.data.view;
     const [p, q] = [(x - x0) / (x1 - x0), (y - y0) / (y1 - y0)];
@@ -82,6 +103,7 @@ class SurfaceMap extends Layers {
     return [this.w / 2 + size * across, this.h / 2 - size * up];
   }
 
+  /** @param {number} px @param {number} py */
   unproject(px, py) {
     const [x0, x1, y0, y1] = this.data.view;
     if (!this.relief) return [x0 + (px / this.w) * (x1 - x0), y1 - (py / this.h) * (y1 - y0)];
@@ -99,6 +121,7 @@ class SurfaceMap extends Layers {
   }
 
   // Does the ground between a point and the eye stay below the line of sight?
+  /** @param {number} x @param {number} y @param {number} u */
   inSight(x, y, u) {
     const [x0, x1, y0, y1] = this.data.view;
     const { turn, rise } = this.camera;
@@ -138,14 +161,16 @@ class SurfaceMap extends Layers {
     this.clear(g);
     if (this.relief) this.drawRelief(g);
     else this.drawPlan(g);
-    const marks = [["minima", "★"], ["local_minima", "☆"], ["saddles", "⊗"]];
+    const { minima, local_minima: wells, saddles } = this.data;
+    /** @type {[Place[], string][]} */
+    const marks = [[minima, "★"], [wells, "☆"], [saddles, "⊗"]];
     g.textAlign = "center";
     g.textBaseline = "middle";
-    for (const [name, sign] of marks) {
-      const many = this.data[name].length > 40; // an egg box: its wells are dots, its passes are left out
-      if (many && name === "saddles") continue;
+    for (const [places, sign] of marks) {
+      const many = places.length > 40; // an egg box: its wells are dots, its passes are left out
+      if (many && places === saddles) continue;
       g.font = many ? `7px ${this.colours.font}` : `15px ${this.colours.font}`;
-      for (const [x, y] of this.data[name]) {
+      for (const [x, y] of places) {
         const u = this.groundAt(x, y);
         if (!this.inside(x, y) || (this.relief && !this.inSight(x, y, u))) continue;
         const [px, py] = this.project(x, y, u);
@@ -158,11 +183,13 @@ class SurfaceMap extends Layers {
     }
   }
 
+  /** @param {number} x @param {number} y */
   inside(x, y) {
     const [x0, x1, y0, y1] = this.data.view;
     return x >= x0 && x <= x1 && y >= y0 && y <= y1;
   }
 
+  /** @param {Pen} g */
   drawPlan(g) {
     const { n, window: [x0, x1, y0, y1] } = this.grid;
     const [left, bottom] = this.project(x0, y0);
@@ -184,6 +211,7 @@ class SurfaceMap extends Layers {
     this.drawScale(g);
   }
 
+  /** @param {Pen} g */
   drawScale(g) {
     const [x0, x1, y0, y1] = this.data.view;
     g.font = `11px ${this.colours.font}`;
@@ -204,15 +232,20 @@ class SurfaceMap extends Layers {
   }
 
   // Quads from back to front: with parallel projection the order is that of the rows and columns themselves.
+  /** @param {Pen} g */
   drawRelief(g) {
     const { n, window: [x0, x1, y0, y1], z } = this.grid;
     const { turn } = this.camera;
     const step = this.turning ? 4 : 1; // coarse while the camera moves
     const m = Math.floor((n - 1) / step);
+    /** @param {boolean} flip */
     const order = (flip) => Array.from({ length: m }, (_, i) => step * (flip ? i : m - 1 - i));
+    /** @param {number} i @param {number} j */
     const point = (i, j) =>
       this.project(x0 + (i / (n - 1)) * (x1 - x0), y0 + (j / (n - 1)) * (y1 - y0), z[j * n + i] / 65535);
+    /** @type {Map<number, number[]>} */
     const corner = new Map();
+    /** @param {number} i @param {number} j */
     const at = (i, j) => corner.get(j * n + i) ?? corner.set(j * n + i, point(i, j)).get(j * n + i);
     g.lineWidth = 0.6;
     for (const j of order(Math.cos(turn) < 0)) {
@@ -232,6 +265,7 @@ class SurfaceMap extends Layers {
   }
 
   // Paths between two frames. Called with the last frame drawn and the present one, so that playing only adds.
+  /** @param {number} from @param {number} to @param {Set<string>} hidden */
   drawTrail(from, to, hidden) {
     const { runs, frames } = this.data;
     const casing = this.layers[1]; // a layer of its own, or each new piece would cover the end of the last
@@ -239,7 +273,9 @@ class SurfaceMap extends Layers {
     runs.forEach((run, r) => {
       const last = Math.min(to, run.last);
       if (hidden.has(run.key) || last <= from) return;
-      for (const [g, faint, width, colour] of [[casing, 0, 4, this.colours.casing], [this.trail, 1, 2, run.colour], [this.trail, 0, 2, run.colour]]) {
+      /** @type {[Pen, number, number, string][]} */
+      const inks = [[casing, 0, 4, this.colours.casing], [this.trail, 1, 2, run.colour], [this.trail, 0, 2, run.colour]];
+      for (const [g, faint, width, colour] of inks) {
         g.beginPath();
         let open = false;
         for (let f = from + 1; f <= last; f++) {
@@ -262,6 +298,7 @@ class SurfaceMap extends Layers {
     });
   }
 
+  /** @param {number} frame @param {Set<string>} hidden */
   drawHeads(frame, hidden) {
     const g = this.head;
     this.clear(g);
@@ -320,7 +357,9 @@ class SurfaceMap extends Layers {
     });
   }
 
+  /** @param {number} px @param {number} py @param {number} frame @param {Set<string>} hidden @returns {Hit | null} */
   nearest(px, py, frame, hidden) {
+    /** @type {Hit} */
     let best = { far: 18 };
     this.data.runs.forEach((run, r) => {
       if (hidden.has(run.key)) return;

@@ -1,7 +1,10 @@
+// @ts-check
 // What came of it: the legend, the table and the sentences.
 class Results {
+  /** @param {Stage} stage @param {HTMLElement} legend */
   constructor(stage, legend) {
-    Object.assign(this, { stage, legend });
+    this.stage = stage;
+    this.legend = legend;
   }
 
   // The legend and the table are built for a set of rules; after that only their texts change.
@@ -35,15 +38,18 @@ class Results {
   show() {
     const { stage } = this;
     const { verdict, problems, columns, runs } = stage.data;
-    const problem = stage.root.querySelector(".problem");
+    const { problem } = stage;
     problem.hidden = !problems.length;
     write(problem, problems.join(" "));
     write(stage.root.querySelector(".verdict"), verdict);
-    columns.forEach(([text, title], i) => write(this.titles[i], text) || (this.titles[i].title = title));
+    columns.forEach(([text, title], i) => {
+      write(this.titles[i], text);
+      this.titles[i].title = title;
+    });
     runs.forEach((run, r) => {
       const { chip, note, texts, line } = this.rows[r];
       line.classList.toggle("off", stage.hidden.has(run.key));
-      chip.setAttribute("aria-pressed", !stage.hidden.has(run.key));
+      chip.setAttribute("aria-pressed", String(!stage.hidden.has(run.key)));
       write(note, run.stopped !== null ? `✕ step ${run.stopped}` : run.left !== null ? `▼ step ${run.left}` : "");
       run.cells.forEach((text, i) => write(texts[i], text));
     });

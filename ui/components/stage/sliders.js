@@ -1,20 +1,29 @@
+// @ts-check
+/** @typedef {StageMessage["values"][string]} Setting */
+/** @typedef {Omit<Slider, "stops"> & { stops: Setting[] }} Control */
+
 // The panel: a slider, a number and a way back for every control.
 class Sliders {
-  entrant = null;
-  inputs = {};
-  opened = {}; // each number as it was when it was first seen here
+  /** @type {string} */ entrant = null;
+  /** @type {Record<string, { c: Control, row: HTMLElement, number: HTMLInputElement, range: HTMLInputElement }>} */ inputs = {};
+  /** @type {Record<string, boolean>} */ folds = {};
+  /** @type {Record<string, Setting>} */ opened = {}; // each number as it was when it was first seen here
 
+  /** @param {Stage} stage @param {HTMLElement} box */
   constructor(stage, box) {
-    Object.assign(this, { stage, box });
+    this.stage = stage;
+    this.box = box;
   }
 
   build() {
     const { stage } = this;
     this.inputs = {};
+    /** @type {Map<string, Control[]>} */
     const groups = new Map();
     for (const c of stage.controls) groups.set(c.group, [...(groups.get(c.group) ?? []), c]);
     const own = stage.data.runs.filter((run) => groups.has(run.key));
     if (!own.some((run) => run.key === this.entrant)) this.entrant = own[0]?.key;
+    /** @type {HTMLElement[]} */
     const parts = [];
     for (const [name, controls] of groups) {
       const isRule = own.some((run) => run.key === name);
@@ -33,8 +42,8 @@ class Sliders {
         line.append(make("span", { textContent: "Rule" }), pick);
         box.append(line);
       } else box.append(make(controls[0].folded ? "summary" : "legend", { textContent: name }));
-      if (controls[0].folded) {
-        box.open = this.folds?.[name] ?? controls.some((c) => stage.values[c.id] !== c.default);
+      if (box instanceof HTMLDetailsElement) {
+        box.open = this.folds[name] ?? controls.some((c) => stage.values[c.id] !== c.default);
         box.ontoggle = () => (this.folds = { ...this.folds, [name]: box.open });
       }
       for (const c of controls) box.append(this.slider(c));
@@ -44,6 +53,7 @@ class Sliders {
     this.box.replaceChildren(...parts);
   }
 
+  /** @param {Control} c */
   slider(c) {
     const { stage } = this;
     const row = make("div", { className: "control", title: c.help });
@@ -51,12 +61,13 @@ class Sliders {
     const first = (this.opened[c.id] ??= stage.values[c.id]);
     const reset = make("button", { className: "reset", textContent: "↺", title: `Back to ${first}`, ariaLabel: `Reset ${c.label}` });
     const number = make("input", { className: "number", inputMode: "decimal", ariaLabel: `${c.label}, exact value` });
-    const range = make("input", { type: "range", id: c.id, min: 0, max: c.stops.length - 1, step: 1 });
-    const ask = (released) => stage.ask({ [c.id]: c.stops[range.value] }, released);
+    const range = make("input", { type: "range", id: c.id, min: "0", max: String(c.stops.length - 1), step: "1" });
+    /** @param {boolean} released */
+    const ask = (released) => stage.ask({ [c.id]: c.stops[+range.value] }, released);
     range.onpointerdown = () => c.band && stage.hold(c, range);
     range.onpointerup = range.onpointercancel = () => stage.release(c, range);
     range.oninput = () => {
-      setRange(range, range.value);
+      setRange(range, +range.value);
       if (stage.held && stage.band) return stage.slide();
       ask(false);
       this.show();
@@ -83,6 +94,7 @@ class Sliders {
     return row;
   }
 
+  /** @param {Control} control */
   textOf({ id, off }) {
     const value = this.stage.values[id];
     return value === off ? "off" : String(typeof value === "number" ? +value.toPrecision(6) : value);
@@ -92,12 +104,13 @@ class Sliders {
     const { stage } = this;
     this.startText.closest(".control").classList.toggle("changed", stage.data.moved);
     this.startText.value = stage.data.start.map((v) => +v.toPrecision(4)).join(", ");
-    const focus = stage.root.getRootNode().activeElement;
+    const { activeElement: focus } = /** @type {Document | ShadowRoot} */ (stage.root.getRootNode());
     for (const [id, { c, row, number, range }] of Object.entries(this.inputs)) {
       const value = stage.values[id];
       const text = this.textOf(c);
       if (number !== focus || !stage.flight) number.value = text;
-      const nearest = c.stops.reduce((best, stop, i) => (Math.abs(stop - value) < Math.abs(c.stops[best] - value) ? i : best), 0);
+      const stops = c.stops.map(Number);
+      const nearest = stops.reduce((best, stop, i) => (Math.abs(stop - +value) < Math.abs(stops[best] - +value) ? i : best), 0);
       const at = c.stops.includes(value) ? c.stops.indexOf(value) : nearest;
       if (id !== stage.held?.c.id && (range !== focus || !stage.flight)) setRange(range, at);
       range.setAttribute("aria-valuetext", text);
@@ -106,7 +119,8 @@ class Sliders {
   }
 }
 
+/** @param {HTMLInputElement} range @param {number} value */
 function setRange(range, value) {
-  range.value = value;
-  range.style.setProperty("--at", `${(100 * value) / (range.max || 1)}%`);
+  range.value = String(value);
+  range.style.setProperty("--at", `${(100 * value) / +(range.max || 1)}%`);
 }

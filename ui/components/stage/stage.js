@@ -1,25 +1,45 @@
+// @ts-check
+/** @typedef {{ [name: string]: Setting | Setting[], start?: Setting[], view?: View }} Wish */
+/** @typedef {(name: "ask", value: object) => void} Send */
+
 // The stage: one instance for each mounted component. Python computes; this draws, plays and asks.
 class Stage {
   frame = 0;
   playing = false;
   looping = false;
-  hidden = new Set();
-  panels = {};
-  fields = {};
-  have = {};
-  values = {};
+  /** @type {Set<string>} */ hidden = new Set();
+  /** @type {Record<string, Control[]>} */ panels = {};
+  /** @type {Record<string, Grid>} */ fields = {};
+  /** @type {{ structure?: string, fieldId?: string }} */ have = {};
+  /** @type {StageMessage["values"]} */ values = {};
   asked = 0;
-  waiting = null;
+  /** @type {{ values: Wish, released: boolean, band?: string }} */ waiting = null;
+  /** @type {{ seq: number, since: number, values: Wish }} */ flight;
+  /** @type {{ c: Control, range: HTMLInputElement }} */ held;
+  /** @type {Picture} */ data;
+  /** @type {Colours} */ colours;
+  /** @type {number} */ position;
+  /** @type {{ frames: number, updates: number, slides: number, delay: number[], bands: number[] }} */
   drawn = { frames: 0, updates: 0, slides: 0, delay: [], bands: [] };
 
+  /** @param {HTMLElement} root */
   constructor(root) {
+    /** @type {HTMLElement & { stage?: Stage }} */
     this.root = root.querySelector(".stage");
     this.root.stage = this;
+    /** @type {(selector: string) => HTMLElement} */
     const find = (selector) => this.root.querySelector(selector);
     this.map = new SurfaceMap(find(".map"));
     this.curves = new Curves(find(".curves"));
-    [this.scrub, this.speed] = [find(".scrub"), find(".speed")];
-    this.button = Object.fromEntries([...this.root.querySelectorAll("[data-do]")].map((b) => [b.dataset.do, b]));
+    this.problem = find(".problem");
+    /** @type {HTMLInputElement} */
+    this.scrub = this.root.querySelector(".scrub");
+    /** @type {HTMLSelectElement} */
+    this.speed = this.root.querySelector(".speed");
+    /** @type {NodeListOf<HTMLButtonElement>} */
+    const buttons = this.root.querySelectorAll("[data-do]");
+    this.button = Object.fromEntries([...buttons].map((b) => [b.dataset.do, b]));
+    /** @type {Record<string, () => void>} */
     const act = {
       play: () => {
         this.play(!this.playing);
@@ -36,9 +56,9 @@ class Stage {
     };
     this.return = () => location.reload(); // back and forward: the address is the race
     addEventListener("popstate", this.return);
-    const problem = find(".problem");
-    problem.onclick = () => (problem.hidden = true);
+    this.problem.onclick = () => (this.problem.hidden = true);
     for (const [name, button] of Object.entries(this.button)) button.onclick = act[name];
+    /** @type {Record<string, () => void>} */
     this.keys = { "+": act.in, "-": act.out, 0: act.home, " ": act.play };
     this.scrub.oninput = () => this.seek(+this.scrub.value);
     this.scrub.onchange = () => this.pauseAt(+this.scrub.value);
@@ -58,12 +78,14 @@ class Stage {
     clearTimeout(this.due);
   }
 
+  /** @param {string} name @param {boolean} on */
   press(name, on) {
-    this.button[name].setAttribute("aria-pressed", on);
+    this.button[name].setAttribute("aria-pressed", String(on));
   }
 
   // ---- data in
 
+  /** @param {Picture} message @param {Send} send */
   receive(message, send) {
     this.send = send;
     if (message.seq === this.coming?.seq && message.key === this.coming.key) return;
@@ -80,6 +102,7 @@ class Stage {
     this.due = setTimeout(() => this.take(message)); // once the request is out, and no later
   }
 
+  /** @param {Picture} message */
   take(message) {
     this.due = null;
     const fresh = message.structure !== this.base?.structure;
@@ -100,13 +123,14 @@ class Stage {
     this.granted = null;
   }
 
+  /** @param {Picture} data @param {boolean} [fresh] */
   draw(data, fresh) {
     const step = this.data && this.position >= this.data.steps ? data.steps : this.position;
     const wished = { ...this.flight?.values, ...this.waiting?.values }; // what is under the hand stays there
     this.data = data;
-    this.values = { ...data.values, ...wished, ...data.shown };
+    this.values = /** @type {StageMessage["values"]} */ ({ ...data.values, ...wished, ...data.shown }); // asked for by a slider's name alone
     data.view = wished.view ?? data.view;
-    data.start = wished.start ?? data.start;
+    data.start = /** @type {Place} */ (wished.start ?? data.start);
     this.theme();
     this.adopt();
     if (fresh) {
@@ -116,7 +140,7 @@ class Stage {
     this.sliders.show();
     this.results.show();
     this.root.classList.toggle("sliding", Boolean(data.shown));
-    this.scrub.max = data.steps;
+    this.scrub.max = String(data.steps);
     this.button.log.disabled = !data.axes.log;
     this.button.log.title = data.axes.log ? "Logarithmic or linear loss axis" : "No minimum is known here to measure the loss from";
     this.position = Math.min(step, data.steps);
@@ -127,6 +151,7 @@ class Stage {
   }
 
   // Controls and maps come once; later messages name them. False where one is named that this instance never got.
+  /** @param {Picture} message */
   remember({ structure, controls, scales, fieldId, field, window, seq }) {
     if (controls) this.panels[structure] = controls.map((c) => ({ ...c, stops: scales[c.stops] }));
     const { fieldId: last } = this.have;
@@ -147,6 +172,7 @@ class Stage {
 
   // ---- asking: one request under way, the newest wishes waiting
 
+  /** @param {Wish} values @param {boolean} released */
   ask(values, released, band = this.waiting?.band) {
     Object.assign(this.values, values);
     this.waiting = { values: { ...this.waiting?.values, ...values }, released, band };
@@ -161,6 +187,7 @@ class Stage {
 
   // ---- playing
 
+  /** @param {boolean} on */
   play(on) {
     if (on && this.position >= this.data.steps) this.seek(0);
     this.playing = on;
@@ -171,9 +198,10 @@ class Stage {
     if (on) this.next = requestAnimationFrame((now) => this.tick(now));
   }
 
+  /** @param {number} now */
   tick(now) {
     const { steps } = this.data;
-    const rate = (steps / clamp(steps / 60, 3, 9)) * this.speed.value;
+    const rate = (steps / clamp(steps / 60, 3, 9)) * +this.speed.value;
     const position = this.position + (this.since === null ? 0 : ((now - this.since) / 1000) * rate);
     this.since = now;
     this.drawn.frames++;
@@ -187,16 +215,19 @@ class Stage {
   }
 
   // Where a person leaves it is where the link opens it.
+  /** @param {number} step */
   pauseAt(step) {
     this.seek(step);
     if (!this.playing) this.ask({ step: this.data.rows[this.frame] }, true);
   }
 
+  /** @param {number} step */
   seek(step) {
     this.position = clamp(step, 0, this.data.steps);
     this.show(this.frameOf(this.position));
   }
 
+  /** @param {number} frame */
   show(frame) {
     const from = frame < this.frame ? 0 : this.frame;
     this.frame = frame;
@@ -210,6 +241,7 @@ class Stage {
   }
 
   // The last frame that is not after the step.
+  /** @param {number} step */
   frameOf(step) {
     const { rows } = this.data;
     let [from, to] = [0, rows.length - 1];
@@ -221,6 +253,7 @@ class Stage {
     return from;
   }
 
+  /** @param {number} from @param {number} to */
   extend(from, to) {
     this.map.drawTrail(from, to, this.hidden);
     this.curves.drawTrail(from, to, this.hidden);
@@ -237,10 +270,11 @@ class Stage {
   }
 
   resize() {
-    if (this.data && this.map.resize() | this.curves.resize()) this.redraw();
+    if (this.data && [this.map.resize(), this.curves.resize()].includes(true)) this.redraw();
   }
 
   // The relief and the linear axis: shown at once, and kept in the link.
+  /** @param {string} name */
   toggle(name) {
     const look = new Set(this.data.look);
     if (!look.delete(name)) look.add(name);
@@ -262,14 +296,16 @@ class Stage {
   }
 
   // A slider is grasped: its band is fetched, and from then on the picture follows the hand without the server.
+  /** @param {Control} c @param {HTMLInputElement} range */
   hold(c, range) {
     this.held = { c, range };
     this.band = null;
     this.ask({}, false, c.id);
   }
 
+  /** @param {Control} c @param {HTMLInputElement} range */
   release(c, range) {
-    const value = c.stops[range.value];
+    const value = c.stops[+range.value];
     clearTimeout(this.rest);
     this.held = null;
     if (this.data.shown && value === this.base.values[c.id]) this.ask({ [c.id]: value }, true); // no change, so no event
@@ -279,7 +315,7 @@ class Stage {
   dwell() {
     clearTimeout(this.rest);
     const { c, range } = this.held;
-    this.rest = setTimeout(() => this.ask({ [c.id]: c.stops[range.value] }, false), 150);
+    this.rest = setTimeout(() => this.ask({ [c.id]: c.stops[+range.value] }, false), 150);
   }
 
   slide() {
@@ -297,16 +333,19 @@ class Stage {
   slid() {
     if (!this.band || !this.held) return null;
     const { c, range } = this.held;
-    if (c.stops[range.value] === this.base.values[c.id]) return null;
-    const i = this.band.nearest(range.value);
-    return this.band.at(i, this.base, c.stops[this.band.stops[i]]);
+    if (c.stops[+range.value] === this.base.values[c.id]) return null;
+    const i = this.band.nearest(+range.value);
+    return this.band.at(i, this.base, c.stops[this.band.told.stops[i]]);
   }
 
 }
 
+/** @type {WeakMap<Element, Stage>} */
 const stages = new WeakMap();
 
+/** @param {Uint8Array} bytes */
 function unpacked(bytes) {
+  /** @type {Picture} */
   const message = decode(bytes);
   message.rows = Array.from({ length: message.frames }, (_, f) => Math.min(f * message.stride, message.steps));
   message.loss = Float64Array.from(message.gap, (v) => v + message.floor);
@@ -314,7 +353,9 @@ function unpacked(bytes) {
 }
 
 // The component's entry: one stage of a kind for each place it is mounted at.
+/** @param {typeof Stage} Kind */
 function mounted(Kind) {
+  /** @param {{ data: Uint8Array, parentElement: HTMLElement, setStateValue: Send }} place */
   return ({ data, parentElement, setStateValue }) => {
     if (!stages.has(parentElement)) stages.set(parentElement, new Kind(parentElement));
     const stage = stages.get(parentElement);
