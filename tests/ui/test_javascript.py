@@ -238,6 +238,17 @@ def test_a_slider_has_one_request_under_way_and_the_newest_wish_waits(mount):
     assert (second["seq"], second["values"], second["released"]) == (2, {"momentum.mu": stops[11]}, True)
 
 
+def test_a_start_that_is_none_is_not_drawn_while_it_waits(mount):
+    page = mount("race", message(RACE))
+    page.evaluate("widget.ask({ lr: 0.01 }, true)")
+    page.locator("#start").fill("a, 2")
+    page.locator("#start").blur()
+    page.evaluate("show", list(message(RACE.having({"lr": 0.01}), seq=1)))
+    page.wait_for_function("widget.data.values.lr === 0.01", timeout=5000)
+    assert page.evaluate("widget.data.start") == list(RACE.origin)
+    assert page.evaluate("asked.at(-1).values.start") == ["a", 2]  # what it lacks the server says
+
+
 def test_a_curve_is_hidden_and_shown_by_its_name(mount):
     page = mount("race", message(RACE))
     chip = page.locator(".legend button").nth(1)

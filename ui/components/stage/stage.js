@@ -130,7 +130,8 @@ class Stage {
     this.data = data;
     this.values = /** @type {StageMessage["values"]} */ ({ ...data.values, ...wished, ...data.shown }); // asked for by a slider's name alone
     data.view = wished.view ?? data.view;
-    data.start = /** @type {Place} */ (wished.start ?? data.start);
+    // One that was typed may be no place: it waits for the answer, which says so.
+    if (wished.start?.length === 2 && wished.start.every(Number.isFinite)) data.start = /** @type {Place} */ (wished.start);
     this.theme();
     this.adopt();
     if (fresh) {
