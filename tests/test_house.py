@@ -133,6 +133,11 @@ def test_no_two_modules_define_the_same_public_name():
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}
 
 
+def test_tests_stand_in_the_folders_of_what_they_test():
+    tests = ROOT / "tests"
+    assert [str(f) for place in tests.rglob("test_*.py") if not (ROOT / (f := place.parent.relative_to(tests))).is_dir()] == []
+
+
 @pytest.mark.parametrize("part", MAY_IMPORT)
 def test_files_and_functions_are_short(part):
     most, every = 100 if part == "pages" else 400, [*files(part), *files(part, ".js")]

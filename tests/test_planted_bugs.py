@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("core", "optimizers", "surfaces", "networks", "tests")
 
 PATHS = ("tests/optimizers/test_rules.py", "tests/core/test_simulate.py", "tests/core/test_sweep.py")
-THEORY = ("tests/core/test_stability.py", "tests/core/test_clocks.py", "tests/core/test_notation.py")
+THEORY = ("tests/core/study/test_stability.py", "tests/core/engine/test_clocks.py", "tests/core/symbolic/test_notation.py")
 LAYERS, NETWORKS, TRAINING, NORMAL = (
-    ("tests/networks/test_layers.py",),
+    ("tests/networks/model/test_layers.py",),
     ("tests/networks/test_networks.py",),
-    ("tests/networks/test_train.py",),
-    ("tests/networks/test_normal.py",),
+    ("tests/networks/training/test_train.py",),
+    ("tests/networks/model/test_normal.py",),
 )
 
 ADAMS_STEPS = "equals_torch and adam and ravine"

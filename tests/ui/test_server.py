@@ -16,7 +16,7 @@ import streamlit
 from streamlit.testing.v1 import AppTest
 
 from tests.browser import started
-from tests.core.test_workers import alive, wait_for
+from tests.core.engine.test_workers import alive, wait_for
 from tests.visitor import visitor
 from ui.page import page_of
 from ui.server import HOUSE, VISITS, House

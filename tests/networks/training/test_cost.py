@@ -25,9 +25,9 @@ from networks.model.layers.recurrent import GRU
 from networks.training.cost import BASE, ROOM, cost_of, fork_cost, sweep_cost
 from networks.training.sweep import train_grid
 from networks.training.training import small
-from tests.networks import test_cost as here
+from tests.networks.training import test_cost as here
 
-PAGES = Path(__file__).parents[2] / "pages"
+PAGES = Path(__file__).parents[3] / "pages"
 DIGITS, ROWS, MNIST = TASKS["digits_mlp"], TASKS["digits_gru"], TASKS["mnist_mlp"]
 SIX = [(key, {}) for key in ("adam", "sgd", "momentum", "amsgrad", "rmsprop", "nadam")]
 WIDE = MLP((512,) * 4)
@@ -50,7 +50,7 @@ CASES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def nursery():
-    nursery = Nursery(["tests.networks.test_cost"])
+    nursery = Nursery(["tests.networks.training.test_cost"])
     yield nursery
     nursery.close()
 

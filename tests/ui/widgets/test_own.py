@@ -24,11 +24,11 @@ from networks.data.files import cifar10_folder, mnist_folder
 from networks.data.prepare import Table
 from networks.data.text_table import csv_table
 from tests.lookalikes import LOOKALIKES
-from tests.networks.test_sources import IMAGES, LABELS, PIXELS, idx, mnist_files, pack, python3_pickle  # noqa: F401 (a fixture)
+from tests.networks.data.test_sources import IMAGES, LABELS, PIXELS, idx, mnist_files, pack, python3_pickle  # noqa: F401 (a fixture)
 from ui.widgets import own
 from ui.widgets.own import MOST_KEPT, ROOT, folder_tasks, root, table_task
 
-PAGE = Path(__file__).parents[2] / "pages" / "training.py"
+PAGE = Path(__file__).parents[3] / "pages" / "training.py"
 FIRST = Lesson("digits_mlp", ("sgd",))
 
 

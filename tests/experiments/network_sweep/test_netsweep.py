@@ -24,9 +24,9 @@ from networks.training import sweep as module
 from networks.training.sweep import MEASURES, TrainedGrid, hypers_of, measures_of, train_grid
 from networks.training.training import Training
 from optimizers import ENTRANTS
-from tests.experiments.test_lesson import impossible
+from tests.experiments.training.test_lesson import impossible
 
-PAGE = Path(__file__).parents[2] / "pages" / "network_sweep.py"
+PAGE = Path(__file__).parents[3] / "pages" / "network_sweep.py"
 DIGITS, DIABETES, IRIS = (TASKS[key] for key in ("digits_mlp", "diabetes_mlp", "iris_mlp"))
 LRS = np.geomspace(1e-3, 1.0, 4)
 FIRST = NetworkSweep(Lesson("digits_mlp", ("sgd", "adam"), (("steps", 20.0),)))

@@ -14,7 +14,7 @@ from networks.model.layers.layer import StepRng
 from networks.model.network import Network
 from networks.training.train import continued, fork
 from tests import by_torch
-from tests.networks.test_layers import CASES, RUNS, numbers
+from tests.networks.model.test_layers import CASES, RUNS, numbers
 
 one_thread = pytest.fixture(scope="module", autouse=True)(by_torch.one_thread)
 

@@ -17,15 +17,15 @@ from experiments.race.spec import Race
 from experiments.training.run import lesson_of
 from experiments.training.spec import Lesson
 from tests.browser import chromium
-from tests.ui.declared import Fields, declared, interfaces
-from tests.ui.test_message import read
+from tests.ui.components.declared import Fields, declared, interfaces
+from tests.ui.components.test_message import read
 from ui.components import board, stage
 from ui.components.board.message import BoardArrays, BoardMessage, board_message
 from ui.components.stage.header import StageArrays, StageMessage
 from ui.components.stage.message import pack
 from ui.components.transport import joined
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PLACE = ROOT / "ui" / "components"
 RULES = ("sgd", "momentum", "adam")
 RACE = Race("ravine", RULES).having({"steps": 60.0, "lr": 0.02})

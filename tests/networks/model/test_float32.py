@@ -15,7 +15,7 @@ from networks.model.losses import LOSSES, Loss
 from networks.model.network import Network
 from optimizers import RULES
 from tests import by_torch
-from tests.networks.test_layers import CASES, CLASSES, ROWS, Case
+from tests.networks.model.test_layers import CASES, CLASSES, ROWS, Case
 
 one_thread = pytest.fixture(scope="module", autouse=True)(by_torch.one_thread)
 

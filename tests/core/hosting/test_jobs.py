@@ -16,15 +16,15 @@ import pytest
 
 from core.hosting import jobs
 from core.hosting.jobs import Died, Nursery, done
-from tests.core import test_jobs as here
+from tests.core.hosting import test_jobs as here
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DATA = np.arange(5.0)
 
 
 @pytest.fixture(scope="module")
 def nursery():
-    nursery = Nursery(["tests.core.test_jobs"])
+    nursery = Nursery(["tests.core.hosting.test_jobs"])
     yield nursery
     nursery.close()
 
@@ -171,8 +171,8 @@ def test_all_ends_with_who_began_it(reads):
 import time
 from functools import partial
 from core.hosting.jobs import Nursery, done
-from tests.core import test_jobs
-nursery = Nursery(["tests.core.test_jobs"])
+from tests.core.hosting import test_jobs
+nursery = Nursery(["tests.core.hosting.test_jobs"])
 def watch(process):
     print(process, nursery.process, flush=True)
     time.sleep(0 if {reads} else 600)

@@ -32,7 +32,7 @@ from networks.model.parameters import INITS
 from tests import by_torch
 from ui.widgets.chain import sizes_of, strip_of
 
-PAGE = Path(__file__).parents[2] / "pages" / "backprop.py"
+PAGE = Path(__file__).parents[3] / "pages" / "backprop.py"
 FIRST = Look("moons_mlp", (5, 4), "tanh", "torch", "sgd")
 SIGMOIDS = Look("moons_mlp", (8,) * 8, "sigmoid", "xavier", "sgd", (("rows", 64.0),))
 
