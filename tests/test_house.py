@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "networks": {"torch", "sklearn", "scipy", "pandas", "threadpoolctl", "numpy", "networks", "core", "optimizers"},
     "optimizers": {"core", "optimizers"},
     "surfaces": {"core"},
-    "core": {"numpy", "core"},
+    "core": {"llvmlite", "numpy", "core"},
 }
 """What each part may import beside the standard library. A rule imports no rule, a surface file no other."""
 

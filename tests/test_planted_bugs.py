@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PARTS = ("core", "optimizers", "surfaces", "networks", "tests")
 
 PATHS = ("tests/optimizers/test_rules.py", "tests/core/test_simulate.py", "tests/core/test_sweep.py")
+LEGS = ("tests/core/engine/test_legs.py",)
 THEORY = ("tests/core/study/test_stability.py", "tests/core/engine/test_clocks.py", "tests/core/symbolic/test_notation.py")
 LAYERS, NETWORKS, TRAINING, NORMAL = (
     ("tests/networks/model/test_layers.py",),
@@ -74,6 +75,22 @@ def test_the_copy_is_green(copy, files, selections):
 @pytest.mark.parametrize(
     ("files", "selection", "file", "right", "wrong"),
     [
+        pytest.param(
+            LEGS,
+            "every_rule and adam and beale",
+            "core/symbolic/llvm.py",
+            '"-": "{r} = fsub V {0}, {1}"',
+            '"-": "{r} = fsub V {1}, {0}"',
+            id="a wrong operator in machine code",
+        ),
+        pytest.param(
+            LEGS,
+            "every_rule and sgd and beale",
+            "core/symbolic/llvm.py",
+            "%stopped.next = select B %dying,",
+            "%stopped.next = select B %alive,",
+            id="a run that goes on stopped in machine code",
+        ),
         pytest.param(
             PATHS,
             ADAMS_STEPS,

@@ -1,17 +1,21 @@
 """Courses reduced on the way: of many runs the outcomes are kept, or some rows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from threading import Event
 from typing import Any
 
 import numpy as np
 
 from core.engine.course import Analytic, Course
-from core.engine.loop import DIVERGENCE_BOUND, coordinates, march, on_arrays, within
+from core.engine.kernel import Leg, has_leg, leg_of
+from core.engine.loop import CHECK_EVERY, DIVERGENCE_BOUND, coordinates, march, on_arrays, within
 from core.engine.recorded import valued
+from core.engine.step import carrying
 from core.engine.workers import workers
+from core.symbolic.llvm import LANES, state_rows
 
 _PIECE = 256
 """Steps of runs that are kept in part are looked at together."""
@@ -103,6 +107,75 @@ def reduced(
     course: Course, level: Threshold, *, progress: Callable[[float], None], should_stop: Callable[[], bool]
 ) -> Outcome | None:
     """A course run to its end; None when it was cancelled."""
+    leg = leg_of(course)
+    if leg is None:
+        return _by_numpy(course, level, progress, should_stop)
+    return _by_legs(leg, course, level, progress, should_stop)
+
+
+def _by_legs(
+    leg: Leg, course: Course, level: Threshold, progress: Callable[[float], None], should_stop: Callable[[], bool]
+) -> Outcome | None:
+    """The same by machine code, as many steps at a time as `march` makes between two looks."""
+    (runs, parameters), names = course.x0.shape, state_rows(leg.record.before)
+    wide = -(-runs // LANES) * LANES  # the runs beyond those that are wanted count as stopped
+    state, first = np.zeros((len(names), wide)), 1.0 + course.age
+    at = {name: row[:runs] for name, row in zip(names, state, strict=True)}
+    powers = (np.power(course.numbers[name], first) for name in carrying(course.rule)[1])
+    slots = (part * 0.0 + initial for initial in course.slots.values() for part in course.x0.T)
+    for name, value in zip(leg.record.before, (*course.x0.T, *slots, *powers), strict=True):
+        at[name][:] = value
+    at["rate"][:], at["best"][:], at["alive"][:] = course.rate, np.inf, 1.0
+    at["stopped"][:], at["level"][:] = course.steps + 1, np.inf if level is None else level
+    settled = np.zeros((len(leg.record.settled), wide))
+    own = course.x0.T if "x0" in course.rule.needs else ()
+    for row, value in zip(settled, (*course.numbers.values(), *course.objective.constants, *own), strict=True):
+        row[:runs] = value
+    factors = np.pad(course.factors, ((0, 0), (0, wide - runs))) if course.factors.shape[1] > 1 else course.factors
+    arrays = state, settled, np.ascontiguousarray(factors), np.ascontiguousarray(course.draws)
+    legs, steps = -(-course.steps // CHECK_EVERY), 0
+
+    def advance(n: int, state: None) -> None:
+        nonlocal steps
+        begin, steps = steps, min((n + 1) * CHECK_EVERY, course.steps)
+        leg.run(*(array.ctypes.data for array in arrays), wide, begin, steps, first, DIVERGENCE_BOUND)
+
+    march(
+        None,
+        advance,
+        lambda state: None,
+        legs,
+        alive=lambda state: bool(at["alive"].any()),
+        progress=lambda share: progress(share * legs * CHECK_EVERY / course.steps),
+        should_stop=should_stop,
+        check_every=1,
+    )
+    if steps < course.steps and at["alive"].any():
+        return None
+    return _ended(at, parameters, _height(course.objective), course.steps, steps)
+
+
+def _ended(
+    at: Mapping[str, np.ndarray], parameters: int, height: Callable[[Any], np.ndarray], whole: int, steps: int
+) -> Outcome:
+    """What legs have come to, the place after the last step judged too."""
+    x, last = (np.stack([at[f"{kind}_{i}"] for i in range(parameters)]) for kind in ("x", "last_x"))
+    with np.errstate(all="ignore"):
+        value = height(x)
+        fine = (np.abs(x) <= DIVERGENCE_BOUND).all(axis=0) & (np.abs(value) <= DIVERGENCE_BOUND)
+    alive, stopped = at["alive"] > 0, at["stopped"].astype(int)
+    stopped[alive & ~fine] = steps
+    x = np.where(alive, x, last)
+    alive &= fine
+    best = np.where(alive, np.minimum(at["best"], value), at["best"])
+    count = (at["count"] + (best > at["level"])).astype(int)
+    count[count == steps + 1] = whole + 1  # a chunk whose runs have all diverged ends early
+    return Outcome(np.where(alive, value, np.inf), best, stopped, count, x.T)
+
+
+def _by_numpy(
+    course: Course, level: Threshold, progress: Callable[[float], None], should_stop: Callable[[], bool]
+) -> Outcome | None:
     _keep_memory()
     height, runs, rows = _height(course.objective), len(course.x0), 0
     rates = np.broadcast_to(course.rate, runs)
@@ -201,8 +274,12 @@ def shared(
     should_stop: Callable[[], bool],
     processes: int,
 ) -> Iterator[Outcome]:
-    """The pieces in order, each worked on by one of the workers."""
-    futures = [workers(processes).submit(_alone, job, piece, level) for piece, level in zip(pieces, levels, strict=True)]
+    """The pieces in order, so many at a time: by threads where machine code lets the others go on, else by processes."""
+    cancelled = Event()
+    threaded = has_leg(job(pieces[0]))
+    pool: Any = _threads(processes) if threaded else workers(processes)
+    stop = (cancelled.is_set,) if threaded else ()
+    futures = [pool.submit(_alone, job, piece, level, *stop) for piece, level in zip(pieces, levels, strict=True)]
     try:
         for i, future in enumerate(futures):
             while not wait([future], timeout=_PATIENCE).done:
@@ -211,14 +288,20 @@ def shared(
             progress((i + 1) / len(pieces))
             yield future.result()
     finally:
+        cancelled.set()
         for future in futures:
             future.cancel()
 
 
-def _alone(job: _Job, piece: Mapping[str, np.ndarray], level: Threshold) -> Outcome:
-    part = reduced(job(piece), level, progress=untold, should_stop=never)
-    assert part is not None  # nobody cancels it
-    return part
+@cache
+def _threads(many: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(many, thread_name_prefix="legs")
+
+
+def _alone(job: _Job, piece: Mapping[str, np.ndarray], level: Threshold, should_stop: Callable[[], bool] = never) -> Outcome:
+    part = reduced(job(piece), level, progress=untold, should_stop=should_stop)
+    # A piece that was cancelled is asked for by nobody any more.
+    return part or Outcome.unknown(len(next(iter(piece.values()))), 0)
 
 
 def _height(objective: Any) -> Callable[[Any], np.ndarray]:

@@ -99,38 +99,37 @@ class _Powers(ast.NodeTransformer):
 
 
 @dataclass(frozen=True)
-class Flat:
-    """Gradient and step of a rule on an objective, as functions of floats or of arrays (runs,).
+class StepRecord:
+    """Gradient and step of a rule on an objective, recorded once, for whoever writes it out.
 
-    once    (*numbers, *constants) → what can be computed of them before the first step
-    step    (*x, *slots, *powers, loss, lr, t, *draw, *numbers, *constants, *once) → (*x, *slots, *powers, loss)
+    before   names of what changes from step to step: *x, *slots, *powers
+    after    what each of them becomes
+    loss     the loss of the x that was given, where it is asked for
+    given    names of what is told at every step: lr, t, *draw
+    settled  names of what is the same at every step: *numbers, *constants
 
     A slot has one number a coordinate, powers are those that `carrying` names, numbers are the rule's hyperparameters but lr,
-    then the effects in alphabetical order, and constants are what the objective's partials take after the coordinates. The
-    loss that is returned is that of the x that was given, which has parts in common with the gradient there; none is asked for
-    or returned without a `height`.
+    then the effects in alphabetical order, and constants are what the objective's partials take after the coordinates; where
+    the rule asks for it, x0 comes after those.
     """
 
-    once: Function
-    step: Function
+    before: tuple[str, ...]
+    after: tuple[Expr, ...]
+    loss: tuple[Expr, ...]
+    given: tuple[str, ...]
+    settled: tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
-def flat(
+def recorded_step(
     rule: Rule,
     effects: frozenset[str],
     parameters: int,
     partials: Callable[..., Sequence[Any]],
     constants: int,
-    *,
     height: Callable[..., Any] | None = None,
-    floats: bool,
-) -> Flat | None:
-    """For one run with `floats`, else for arrays.
-
-    None for a rule or an objective that does more than elementwise arithmetic. Where the rule asks for it, x0 comes after the
-    objective's own constants.
-    """
+) -> StepRecord | None:
+    """None for a rule or an objective that does more than elementwise arithmetic."""
     if rule.together:
         return None
 
@@ -153,19 +152,60 @@ def flat(
         loss = [expr(height(*x, *own))] if height else []
     except Unrecorded:
         return None
-    outputs = [expr(value) for value in (*moved, *_by_slot(kept))]
-    state = [*x, *_by_slot(slots)]
-    if not floats:  # what does not depend on the run's state is an array nevertheless
-        shared = [e for e in (*outputs, *loss) if not {*parts_of([e])} & {*state}]
-        outputs, loss = ([Expr("spread", e, x[0]) if e in shared else e for e in them] for them in (outputs, loss))
-    told = [Expr("symbol", "loss") for _ in loss]
-    changing = [*state, *powers.values(), *told, lr, t, *(draw if "noise" in effects else ())]
-    once, step = hoisted(
-        [*outputs, *(power * numbers[name] for name, power in powers.items()), *loss],
-        [symbol.args[0] for symbol in changing],
-        [symbol.args[0] for symbol in (*numbers.values(), *fixed)],
-        on_floats=floats,
+    after = [expr(value) for value in (*moved, *_by_slot(kept))]
+    after += [power * numbers[name] for name, power in powers.items()]
+
+    def named(*every: Expr) -> tuple[str, ...]:
+        return tuple(symbol.args[0] for symbol in every)
+
+    return StepRecord(
+        before=named(*x, *_by_slot(slots), *powers.values()),
+        after=tuple(after),
+        loss=tuple(loss),
+        given=named(lr, t, *(draw if "noise" in effects else ())),
+        settled=named(*numbers.values(), *fixed),
     )
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A `StepRecord` as functions of floats or of arrays (runs,).
+
+    once    (*settled) → what can be computed of them before the first step
+    step    (*before, loss, *given, *settled, *once) → (*after, loss)
+
+    There is no loss among them without a `height`.
+    """
+
+    once: Function
+    step: Function
+
+
+@lru_cache(maxsize=1024)
+def flat(
+    rule: Rule,
+    effects: frozenset[str],
+    parameters: int,
+    partials: Callable[..., Sequence[Any]],
+    constants: int,
+    *,
+    height: Callable[..., Any] | None = None,
+    floats: bool,
+) -> Flat | None:
+    """For one run with `floats`, else for arrays; None where there is no record."""
+    record = recorded_step(rule, effects, parameters, partials, constants, height)
+    if record is None:
+        return None
+    outputs = [*record.after, *record.loss]
+    if not floats:  # what does not depend on the run's state is an array nevertheless
+        powers = len(carrying(rule)[1])
+        state, first = {*record.before[: len(record.before) - powers]}, Expr("symbol", record.before[0])
+        spread = range(len(record.after) - powers), range(len(record.after), len(outputs))
+        for i in (*spread[0], *spread[1]):
+            if not {part.args[0] for part in parts_of([outputs[i]]) if part.op == "symbol"} & state:
+                outputs[i] = Expr("spread", outputs[i], first)
+    told = [f"loss_{i}" for i in range(len(record.loss))]
+    once, step = hoisted(outputs, [*record.before, *told, *record.given], record.settled, on_floats=floats)
     return Flat(once, step)
 
 
