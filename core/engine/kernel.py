@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import count
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -27,11 +28,19 @@ _ARGUMENTS = [ctypes.c_void_p] * 4 + [ctypes.c_int64] * 3 + [ctypes.c_double] * 
 
 
 @dataclass(frozen=True)
+class Code:
+    """`run` takes the arguments of `leg_text`, arrays by their addresses; `library` holds it in memory for as long."""
+
+    run: Callable[..., None]
+    library: Any
+
+
+@dataclass(frozen=True)
 class Leg:
-    """Some steps of many runs by machine code: `run` takes the arguments of `leg_text`, arrays by their addresses."""
+    """Some steps of many runs by machine code."""
 
     record: StepRecord
-    run: Callable[..., None]
+    code: Code
 
 
 def leg_of(course: Course) -> Leg | None:
@@ -41,8 +50,10 @@ def leg_of(course: Course) -> Leg | None:
         return None
     record, text = written
     coming = _coming(text)
-    worth = coming.done() or len(course.x0) * course.steps >= WORTH_COMPILING
-    return Leg(record, coming.result()) if worth else None
+    if not coming.done() and len(course.x0) * course.steps < WORTH_COMPILING:
+        return None
+    code = coming.result()
+    return None if code is None else Leg(record, code)
 
 
 def has_leg(course: Course) -> bool:
@@ -71,8 +82,8 @@ def _compiler() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, thread_name_prefix="compiler")
 
 
-@lru_cache(maxsize=1024)
-def _coming(text: str) -> Future[Callable[..., None]]:
+@lru_cache(maxsize=256)
+def _coming(text: str) -> Future[Code | None]:
     return _compiler().submit(_compiled, text)
 
 
@@ -86,9 +97,14 @@ def _available() -> bool:
         llvm.initialize_native_asmprinter()
         _machine()
     except Exception as error:  # a missing library, an unknown processor: whatever it is, numpy is there
-        logging.getLogger(__name__).warning("Masses of runs go without machine code (%s)", " ".join(str(error).split()))
+        _told(str(error))
         return False
     return True
+
+
+@cache
+def _told(why: str) -> None:
+    logging.getLogger(__name__).warning("Masses of runs go without machine code (%s)", " ".join(why.split()))
 
 
 @cache
@@ -102,24 +118,27 @@ def _machine() -> tuple[Any, str]:
     return machine, f"{llvmlite.__version__} {llvm.llvm_version_info} {cpu} {features}"
 
 
-def _compiled(text: str) -> Callable[..., None]:
+def _compiled(text: str) -> Code | None:
+    """The function of a module; None where this compiler cannot make it."""
     import llvmlite.binding as llvm
 
     machine, processor = _machine()
     name = hashlib.sha256(f"{processor}\n{text}".encode()).hexdigest()
-    code = _kept(name)
-    if code is None:
-        module = llvm.parse_assembly(text)
-        module.verify()
-        code = machine.emit_object(module)
-        _keep(name, code)
-    library = llvm.JITLibraryBuilder().add_object_img(code).export_symbol("leg").link(_linker(), f"leg {len(_LIBRARIES)}")
-    _LIBRARIES.append(library)
-    return ctypes.CFUNCTYPE(None, *_ARGUMENTS)(library["leg"])
+    try:
+        code = _kept(name)
+        if code is None:
+            module = llvm.parse_assembly(text)
+            module.verify()
+            code = machine.emit_object(module)
+            _keep(name, code)
+        library = llvm.JITLibraryBuilder().add_object_img(code).export_symbol("leg").link(_linker(), f"leg {next(_NUMBERS)}")
+    except RuntimeError as error:
+        _told(str(error))
+        return None
+    return Code(ctypes.CFUNCTYPE(None, *_ARGUMENTS)(library["leg"]), library)
 
 
-_LIBRARIES: list[Any] = []
-"""What holds the code in memory."""
+_NUMBERS = count()
 
 
 @cache
@@ -132,11 +151,10 @@ def _linker() -> Any:
 @cache
 def _folder() -> Path | None:
     """Where code is kept between one start and the next, for this user's eyes alone; None where nothing can be written."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    place = Path(home) / "ravine-legs"
     try:
+        place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ravine-legs"
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):  # no home, or none that can be written to
         return None
     return place if place.stat().st_uid == os.getuid() and os.access(place, os.W_OK) else None
 

@@ -138,7 +138,7 @@ def _by_legs(
     def advance(n: int, state: None) -> None:
         nonlocal steps
         begin, steps = steps, min((n + 1) * CHECK_EVERY, course.steps)
-        leg.run(*(array.ctypes.data for array in arrays), wide, begin, steps, first, DIVERGENCE_BOUND)
+        leg.code.run(*(array.ctypes.data for array in arrays), wide, begin, steps, first, DIVERGENCE_BOUND)
 
     march(
         None,

@@ -1,6 +1,8 @@
 """Legs of machine code give the bits that numpy gives, for every rule on every surface that there are legs for."""
 
+import gc
 import math
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from core import Sweep, sweep
 from core.engine import kernel, reduced
+from core.simulate import prepared
 from core.sweep import RUNS
 from optimizers import RULES
 from surfaces import SURFACES
@@ -146,3 +149,28 @@ def test_where_nothing_can_be_written_code_is_kept_in_memory(monkeypatch, tmp_pa
         assert kernel._kept("some") is None
     finally:
         kernel._folder.cache_clear()
+
+
+def test_what_the_compiler_cannot_make_is_done_by_numpy_and_said(monkeypatch, caplog):
+    monkeypatch.setattr(kernel, "WORTH_COMPILING", 0)
+    monkeypatch.setattr(kernel, "leg_text", lambda *args, **more: "no such language")
+    for kept in (kernel._text, kernel._coming, kernel._told):
+        kept.cache_clear()
+    try:
+        one, other = (sweep(RULES["sgd"], SURFACES["ravine"], axes={"lr": RATES}, steps=10) for _ in range(2))
+        equal(one, other)
+    finally:
+        for kept in (kernel._text, kernel._coming, kernel._told):
+            kept.cache_clear()
+    assert len(caplog.records) == 1
+
+
+def test_code_is_let_go_once_nobody_can_call_it():
+    text = kernel._written(prepared(RULES["sgd"], SURFACES["beale"], steps=3))
+    assert text
+    code = kernel._compiled(text[1])
+    assert code
+    gone = weakref.ref(code.library)
+    del code
+    gc.collect()
+    assert gone() is None
