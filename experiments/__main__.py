@@ -26,9 +26,8 @@ def main(arguments: Sequence[str]) -> int:
     bar = _bar if sys.stderr.isatty() and not asked.quiet else None
     try:
         found = run(_request(asked.request), bar)
-        _give(
-            _as_csv(found) if asked.csv else json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n", asked.out
-        )
+        as_csv = asked.csv or (not asked.json and (asked.out or "").lower().endswith(".csv"))
+        _give(_as_csv(found) if as_csv else _as_json(found), asked.out)
     except (ValueError, OSError) as error:
         print(f"{'' if bar is None else chr(10)}{str(error).rstrip('.')}.", file=sys.stderr)
         return 2
@@ -51,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         "request", help='a page’s link, such as "/race?surface=ravine&rules=sgd~adam", or a .json file of its parts'
     )
     form = one.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="all of it as JSON (as usual)")
+    form.add_argument("--json", action="store_true", help="all of it as JSON (as usual, unless FILE ends in .csv)")
     form.add_argument("--csv", action="store_true", help="the rows of the results alone, as CSV")
     one.add_argument("--out", metavar="FILE", help="write there instead of to the standard output")
     one.add_argument("--quiet", action="store_true", help="no progress bar, and no word of what was asked for in vain")
@@ -71,6 +70,10 @@ def _request(text: str) -> str | dict[str, Any]:
     if not isinstance(asked, dict):
         raise ValueError(f'{quoted(text)} holds no object: write {{"page": "race", …}}')
     return asked
+
+
+def _as_json(found: dict[str, Any]) -> str:
+    return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _as_csv(found: dict[str, Any]) -> str:

@@ -231,6 +231,12 @@ def test_a_bad_request_is_one_sentence_and_exit_2(tmp_path, capsys, arguments, t
         assert code == 0
 
 
+@pytest.mark.parametrize(("name", "flag", "begins"), [("a.csv", [], "rule,"), ("a.csv", ["--json"], "{"), ("a.txt", [], "{")])
+def test_a_file_is_of_the_kind_that_its_name_says_unless_another_is_asked_for(tmp_path, name, flag, begins):
+    assert main(["run", "/race?rules=sgd&steps=10", "--out", str(tmp_path / name), *flag]) == 0
+    assert (tmp_path / name).read_text().startswith(begins)
+
+
 @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "/race", "--csv", "--json"], ["fly"]])
 def test_a_command_that_is_none_ends_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
