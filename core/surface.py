@@ -29,7 +29,8 @@ class Surface:
     `minima` are the global minima, `local_minima` and `saddles` the other known critical points, all of them at the present
     parameters and rotation. `rotated` turns surface, start and critical points counter-clockwise about the domain's
     centre and leaves the domain, which is only a window, where it is. `everywhere` says that nothing in the whole plane is
-    lower than the global minima; otherwise they are the lowest points of the domain, however turned, alone.
+    lower than the global minima; otherwise they are the lowest points of the domain, however turned, alone. One that is not
+    `listed` has more local minima and saddles than it says.
 
     `text` is its formula's own source, and `numbers` those of its module that it names: they tell one surface from another, and
     it travels to other processes as them. Minima and saddles that a function gives stay where they were declared.
@@ -50,6 +51,7 @@ class Surface:
     own_local_minima: Place = field(repr=False)
     own_saddles: Place = field(repr=False)
     everywhere: bool = True
+    listed: bool = True
     parameters: tuple[float, ...] = ()
     angle: float = 0.0
 
@@ -333,21 +335,20 @@ def surface(
     local_minima: Place = (),
     saddles: Place = (),
     everywhere: bool = True,
+    listed: bool = True,
 ) -> Callable[[Callable[..., Any]], Surface]:
     """Declare a surface from its formula f(x, y, *, parameters); a place is points, or their function of the parameters.
 
-    Minima may also be curves, `Valley`s; a global one has a `point`. `everywhere`: see Surface.
+    Minima may also be curves, `Valley`s; a global one has a `point`. `everywhere` and `listed`: see Surface.
     Raises ValueError at import where the formula is more than equations, see `core.symbolic.notation.lawful`, or has no
     derivative.
     """
 
     def declare(function: Callable[..., Any]) -> Surface:
-        points = [p for place in (minima, local_minima, saddles) if isinstance(place, tuple) for p in place]
-        _check_shape(function.__name__, "domain", domain, (2, 2), "((x from, x to), (y from, y to))")
-        if not all(low < high for low, high in domain):
-            raise ValueError(f"{function.__name__}: domain = {domain} is not allowed: each side must run upwards")
-        for what, point in (("start", start), *(("a minimum or saddle", p) for p in points if not isinstance(p, Valley))):
-            _check_shape(function.__name__, what, point, (2,), "(x, y)")
+        _check_window(function.__name__, domain, start)
+        for point in (p for place in (minima, local_minima, saddles) if isinstance(place, tuple) for p in place):
+            if not isinstance(point, Valley):
+                _check_shape(function.__name__, "a minimum or saddle", point, (2,), "(x, y)")
         hypers = declared(function)
         lawful(remembered(function))
         try:
@@ -372,10 +373,22 @@ def surface(
             own_local_minima=local_minima,
             own_saddles=saddles,
             everywhere=everywhere,
+            listed=listed,
             parameters=tuple(hyper.default for hyper in hypers.values()),
         )
 
     return declare
+
+
+def _check_window(name: str, domain: Domain, start: Point) -> None:
+    _check_shape(name, "domain", domain, (2, 2), "((x from, x to), (y from, y to))")
+    _check_shape(name, "start", start, (2,), "(x, y)")
+    (left, right), (low, high) = domain
+    if not (left < right and low < high):
+        raise ValueError(f"{name}: domain = {domain} is not allowed: each side must run upwards")
+    if not math.dist(start, ((left + right) / 2, (low + high) / 2)) < min(right - left, high - low) / 2:
+        why = "turned with the surface it would leave the window; go nearer to the middle of the domain"
+        raise ValueError(f"{name}: start = {start} is not allowed: {why}")
 
 
 def _check_shape(name: str, what: str, value: Any, shape: tuple[int, ...], allowed: str) -> None:

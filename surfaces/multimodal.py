@@ -134,7 +134,7 @@ def rastrigin(x, y, *, amplitude: Amplitude = 10.0):
 
 # The minimum is the tip of a cone: the slope keeps a length of 2√2 up to it, and there is no gradient at the tip itself. TINY
 # rounds the tip off within 1e-150, so that the gradient there is the subgradient 0 and the curvature enormous.
-# Local minima and saddles are not listed: there is about one of each for every cell of the integer lattice.
+# There is about one local minimum and one saddle for every cell of the integer lattice.
 @surface(
     title="Ackley",
     kind="multimodal",
@@ -143,6 +143,7 @@ def rastrigin(x, y, *, amplitude: Amplitude = 10.0):
     domain=((-5.0, 5.0), (-5.0, 5.0)),
     start=(-2.6, 1.7),
     minima=((0.0, 0.0),),
+    listed=False,
 )
 def ackley(x, y):
     cone = 20 - 20 * exp(-0.2 * sqrt(0.5 * (x**2 + y**2) + TINY))

@@ -471,6 +471,7 @@ def test_a_key_taken_twice_is_loud(package):
         ),
         ({"wells": re.sub(r"domain=.*", "domain=((1.0, -1.0), (0.0, 1.0)),", WELL)}, "each side must run upwards"),
         ({"wells": re.sub(r"start=.*", "start=0.5,", WELL)}, "well: start = 0.5 is not allowed: it must be (x, y)"),
+        ({"wells": re.sub(r"start=.*", "start=(0.9, 0.9),", WELL)}, "turned with the surface it would leave the window"),
         (
             {"wells": re.sub(r"minima=.*", "minima=(0.0, 0.0),", WELL)},
             "a minimum or saddle = 0.0 is not allowed: it must be (x, y)",
@@ -484,6 +485,7 @@ def test_a_key_taken_twice_is_loud(package):
         "a flat domain",
         "upside down",
         "no point",
+        "a start that turns away",
         "no points",
     ],
 )
