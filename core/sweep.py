@@ -119,7 +119,8 @@ def sweep(
     makes alone. If their steps to a `threshold`, or to a height `within` which they are of their own surface's minimum, will be
     asked for, these are counted on the way.
 
-    With more than one of `processes` the work is shared among as many workers; the numbers are the same, bit for bit.
+    With more than one of `processes` the work is shared among as many threads where there is machine code for it, else among as
+    many processes; the numbers are the same, bit for bit.
     `progress` is told the share done; when `should_stop` says True the sweep so far is returned.
 
     Raises ValueError, naming parameter, value and what is allowed, for an unknown or bad argument.

@@ -24,7 +24,7 @@ from experiments.race.theory import curvatures_for
 from optimizers import ENTRANTS
 
 _CORES = min(2, os.cpu_count() or 1)
-"""Worker processes for a large map."""
+"""Threads, or processes where there is no machine code, for a large map."""
 
 _MOST = 1e6 * set_by_host("RAVINE_MAP_MILLIONS", 2000)
 """Steps of runs that a map may take: as many as six rules at all cells for the most steps, if the host does not say less."""
