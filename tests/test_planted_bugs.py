@@ -22,6 +22,7 @@ LAYERS, NETWORKS, TRAINING, NORMAL = (
     ("tests/networks/model/test_normal.py",),
 )
 
+ADAMS_LEGS, SGDS_LEGS = "every_rule and adam and beale", "every_rule and sgd and beale"
 ADAMS_STEPS = "equals_torch and adam and ravine"
 RECORDS = "value_belongs and (rosenbrock or ravine)"
 DIVERGENCE = "frozen or nothing_is_clipped or past_the_bound or cross_the_edge"
@@ -59,7 +60,7 @@ def plant(copy: Path, file: str, right: str, wrong: str) -> None:
 @pytest.mark.parametrize(
     ("files", "selections"),
     [
-        (PATHS, (ADAMS_STEPS, RECORDS, DIVERGENCE)),
+        ((*PATHS, *LEGS), (ADAMS_STEPS, RECORDS, DIVERGENCE, ADAMS_LEGS, SGDS_LEGS)),
         (
             (*LAYERS, *NETWORKS, *TRAINING, *NORMAL),
             (BACKPROPAGATION, THROUGH_TIME, MASKS, ONE_STREAM, COUNTS, VARIANCES, RUNNING),
@@ -77,7 +78,7 @@ def test_the_copy_is_green(copy, files, selections):
     [
         pytest.param(
             LEGS,
-            "every_rule and adam and beale",
+            ADAMS_LEGS,
             "core/symbolic/llvm.py",
             '"-": "{r} = fsub V {0}, {1}"',
             '"-": "{r} = fsub V {1}, {0}"',
@@ -85,7 +86,7 @@ def test_the_copy_is_green(copy, files, selections):
         ),
         pytest.param(
             LEGS,
-            "every_rule and sgd and beale",
+            SGDS_LEGS,
             "core/symbolic/llvm.py",
             "%stopped.next = select B %dying,",
             "%stopped.next = select B %alive,",
