@@ -24,11 +24,14 @@ def discover(package: ModuleType, kind: type[_T]) -> Iterator[tuple[str, _T]]:
 
 
 def keyed(entries: Iterator[_T]) -> dict[str, _T]:
-    """Entries by their `key`; ValueError when two share one."""
+    """Entries by their `key`; ValueError when two share one, or their `title`."""
     registry: dict[str, Any] = {}
+    titles: dict[str, str] = {}
     for entry in entries:
-        key = entry.key  # type: ignore[attr-defined]
+        key, title = entry.key, entry.title  # type: ignore[attr-defined]
         if key in registry:
             raise ValueError(f"two entries are called {key!r}")
-        registry[key] = entry
+        if title in titles:
+            raise ValueError(f"{titles[title]!r} and {key!r} have the same title, {title!r}")
+        registry[key], titles[title] = entry, key
     return registry

@@ -106,7 +106,10 @@ def wrapper(
     def declare(function: Callable[..., Any]) -> Wrapper:
         slots, hypers, needs = signature(function, [STEP, *KNOWLEDGE])
         lawful(remembered(function), [STEP, *(name for name in needs if name in KNOWLEDGE and KNOWLEDGE[name].called)])
-        _split(definition(function))
+        *_, kept = _split(definition(function))
+        if len(kept) != len(slots):
+            wanted = f"its direction{''.join(f', {slot}' for slot in slots)}"
+            raise ValueError(f"{function.__name__} returns {1 + len(kept)} values: it must return {wanted}")
         return Wrapper(
             key=function.__name__,
             title=title,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from core.registry import keyed
 from networks.data import sources
 from networks.model.architectures import CNN, MLP, Reader
 from networks.model.layers.recurrent import GRU, LSTM, RNN
@@ -39,6 +40,6 @@ _EVERY = (
     NetworkTask("sentiment_lstm", "Sentiment of sentences, LSTM", sources.sentiment, Reader(LSTM(24)), (12,), 2, words=58),
     NetworkTask("sentiment_gru", "Sentiment of sentences, GRU", sources.sentiment, Reader(GRU(24)), (12,), 2, words=58),
 )
-TASKS: Mapping[str, NetworkTask] = MappingProxyType({task.key: task for task in _EVERY})
+TASKS: Mapping[str, NetworkTask] = MappingProxyType(keyed(iter(_EVERY)))
 
 __all__ = ["CNN", "MLP", "TASKS", "Given", "NetworkTask", "Training", "fork", "train"]

@@ -42,6 +42,10 @@ def wrappers_in(package: ModuleType) -> Mapping[str, Wrapper]:
 def entrants_of(rules: Mapping[str, Rule], wrappers: Mapping[str, Wrapper] = MappingProxyType({})) -> Mapping[str, Entrant]:
     """Each rule, followed by what has a name of its own around it; then what the other wrappers make of the rules."""
 
+    for one in wrappers.values():
+        if unknown := [key for key in one.around if key not in rules]:
+            raise ValueError(f"{one.key}: around {unknown[0]!r} is no rule: allowed is one of {', '.join(rules)}")
+
     def made(*, named: bool, around: Mapping[str, Rule]) -> Iterator[Rule]:
         for key, rule in around.items():
             yield from (one(rule) for one in wrappers.values() if key in one.around and bool(one.around[key]) == named)

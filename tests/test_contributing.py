@@ -183,6 +183,20 @@ def test_a_wrapper_of_contributing_wraps(fresh):
         conform(entrant.rule)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ('"sgd": None', '"sdg": None', "negative_momentum: around 'sdg' is no rule: allowed is one of sgd, "),
+        ("return d, d", "return d", "negative_momentum returns 1 values: it must return its direction, last"),
+    ],
+)
+def test_a_wrapper_that_is_not_what_it_should_be_is_loud(fresh, right, wrong, told):
+    code = dict(examples("optimizers/wrappers"))["negative_momentum"]
+    assert right in code
+    with pytest.raises(ValueError, match=re.escape(told)):
+        entrants_of(RULES, wrappers_in(fresh(negative_momentum=code.replace(right, wrong))))
+
+
 def test_a_surface_of_contributing_keeps_its_claims(fresh):
     (well,) = surfaces_in(fresh(**dict(examples("surfaces")))).values()
     for check in test_surfaces.CHECKS:

@@ -142,8 +142,8 @@ def lawful(function: Callable[..., Any], called: Collection[str] = ()) -> None:
 
 
 _ALLOWED = (
-    "allowed are lines of the form name = expression and one return, made of + − × ÷ ** > < and core.maths’s "
-    + ", ".join(maths.__all__)
+    "allowed are lines of the form name = expression and one return, branches as where(condition, yes, no), "
+    "made of + − × ÷ ** > < and core.maths’s " + ", ".join(maths.__all__)
 )
 ALIKE = {"absolute": "abs", "fabs": "abs", "pow": "power", "max": "maximum", "fmax": "maximum", "clamp": "clip"}
 """Names that others have for what core.maths has."""

@@ -8,6 +8,7 @@ from experiments.axis import Axis, axis_of, checked_axis, options_of
 from experiments.link import Asked, split_link
 from experiments.race.controls import DEFAULT, TUNED
 from experiments.race.spec import Race, read_race
+from optimizers import ENTRANTS
 
 SHOWS = {"final": "Final loss", "steps": "Steps to threshold"}
 """What the profile may tell."""
@@ -48,8 +49,13 @@ def read_effect(link: Mapping[str, str], default: Effect) -> tuple[Effect, list[
     asked, options = Asked(own, problems), options_of(race)
     axis = default.axis if default.axis.name in options else axis_of("lr", options)
     axis = asked.granted("number", partial(checked_axis, "number", options=options), axis, f"{axis.name} is shown instead")
-    rule = default.rule if "rule" not in own and default.rule in race.entrants else race.entrants[0]
+    having = Effect(race, axis, "").shown
+    rule = default.rule if "rule" not in own and default.rule in having else having[0]
     rule = asked.choice("rule", race.entrants, rule, "is not in the race", "drawn")
+    if rule not in having:
+        instead = f"{ENTRANTS[having[0]].title} is drawn instead"
+        asked.problems.append(f"The link's rule {ENTRANTS[rule].title} has no {axis.name}: {instead}.")
+        rule = having[0]
     shows = asked.choice("shows", SHOWS, default.shows)
     at = asked.granted("at", options[axis.name].named("at").check, None, "it is left out")
     return Effect(race, axis, rule, at, shows), asked.problems

@@ -24,25 +24,26 @@ one_thread = pytest.fixture(scope="module", autouse=True)(by_torch.one_thread)
 in_float64 = pytest.fixture(scope="module")(by_torch.in_float64)
 
 DIGITS = TASKS["digits_mlp"]
-ENTRANTS = [
-    ("sgd", {"lr": 0.2}),
-    ("momentum", {"lr": 0.03}),
-    ("nesterov", {"lr": 0.1}),
-    ("adagrad", {"lr": 0.04}),
-    ("rmsprop", {"lr": 5e-3}),
-    ("adadelta", {"lr": 1.0}),
-    ("adam", {"lr": 5e-3}),
-    ("adamax", {"lr": 0.02}),
-    ("nadam", {"lr": 5e-3}),
-    ("amsgrad", {"lr": 5e-3}),
-    ("radam", {"lr": 0.02}),
-    ("rprop", {"lr": 0.01, "most": 1.0}),  # with the default most, 5000, weights grow to thousands
-]
-"""Every rule that torch has, at a rate at which it learns the digits.
+LEARNING = {
+    "sgd": {"lr": 0.2},
+    "momentum": {"lr": 0.03},
+    "nesterov": {"lr": 0.1},
+    "adagrad": {"lr": 0.04},
+    "rmsprop": {"lr": 5e-3},
+    "adadelta": {"lr": 1.0},
+    "adam": {"lr": 5e-3},
+    "adamax": {"lr": 0.02},
+    "nadam": {"lr": 5e-3},
+    "amsgrad": {"lr": 5e-3},
+    "radam": {"lr": 0.02},
+    "rprop": {"lr": 0.01, "most": 1.0},  # with the default most, 5000, weights grow to thousands
+}
+"""Numbers at which a rule learns the digits, where its own do not.
 
 In float32 a unit whose input is zero but for rounding may go either way; from there two trainings part, also torch's with
 itself when the rows of a batch change places. With these rates and seed 1 no run meets one.
 """
+ENTRANTS = [(rule.key, LEARNING.get(rule.key, {})) for rule in RULES.values() if rule.twin]
 SEED = 1
 WITH_ADAM = (
     "digits_rnn",
@@ -83,10 +84,6 @@ def trained(trainings: dict[tuple[str, str], Training], key: str, dtype: by_torc
         batch_size = 64 if key == DIGITS.key else 32
         trainings[key, dtype] = train(TASKS[key], entrants=ENTRANTS, steps=200, batch_size=batch_size, seed=SEED, dtype=dtype)
     return trainings[key, dtype]
-
-
-def test_every_rule_that_torch_has_is_compared():
-    assert [name for name, _ in ENTRANTS] == [rule.key for rule in RULES.values() if rule.twin]
 
 
 @shown

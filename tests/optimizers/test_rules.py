@@ -174,7 +174,8 @@ def test_a_rule_says_what_it_is(rule):
 
 
 def test_teaching_order():
-    assert list(RULES)[:4] == ["sgd", "momentum", "nesterov", "adagrad"]
+    first = ["sgd", "momentum", "nesterov", "adagrad"]
+    assert [key for key in RULES if key in first] == first
     assert list(ENTRANTS).index("adamw") == list(ENTRANTS).index("adam") + 1
     assert [key for key in ENTRANTS if key in RULES] == list(RULES)
 

@@ -94,7 +94,8 @@ UNCORRECTED = {
 
 
 def test_every_rule_that_counts_steps_has_its_uncorrected_form():
-    assert set(UNCORRECTED) == {rule.key for rule in RULES.values() if "t" in rule.needs}
+    counting = {rule.key for rule in RULES.values() if "t" in rule.needs}
+    assert set(UNCORRECTED) == counting, "write each counting rule's direction without its corrections into UNCORRECTED"
 
 
 @pytest.mark.parametrize("key", UNCORRECTED)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import experiments
 from core import simulate
 from experiments.axis import Axis, axis_of, options_of
 from experiments.effects.run import FAN, FINE, fanned, gap, profiled, told_along
@@ -235,3 +236,11 @@ def test_a_curve_ends_where_its_run_leaves_below_the_minimum():
     assert "lr 0.2" in names
     below: Any = effects.curves([replace(paths[0], gap=np.full(4, np.nan))], Side("lr", True), 0.1).layout
     assert all(math.isfinite(end) for end in below.yaxis.range)
+
+
+def test_a_rule_without_the_number_is_not_drawn_and_it_is_said():
+    effect, problems = read_effect({"rules": "sgd~adam", "number": "beta1~0~0.9", "rule": "sgd"}, FIRST)
+    assert effect.rule == "adam"
+    assert problems == ["The link's rule SGD has no beta1: Adam is drawn instead."]
+    found = experiments.run("/effects?surface=ravine&rules=sgd~adam&number=beta1~0~0.9&rule=sgd&steps=20")
+    assert found["problems"] == problems
